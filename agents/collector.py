@@ -1,0 +1,114 @@
+"""States and pipeline as Prometheus families."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from agents.app import Worker
+from agents.pipeline import DELAY_EDGES
+from streams import events
+from streams import metrics as m
+from streams.clock import Micros, wall
+from streams.door import REASONS
+from streams.read import Labels, Spread, Value, read
+
+#: Seconds that a counter of unit time is held rather than shown falling, see `_never_back`.
+HELD = 600.0
+
+
+class WorkerCollector(Collector):
+    """Every family of contract section 4, for the programs that this worker owns."""
+
+    def __init__(self, worker: Worker, version: str) -> None:
+        """A collector of a worker of this version."""
+        self._worker = worker
+        self._version = version
+        self._shown: dict[Labels, float] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        """All families now."""
+        return self.collect_at(wall())
+
+    def collect_at(self, now: Micros) -> Iterator[Metric]:
+        """All families at *now* (microseconds)."""
+        samples: dict[m.Metric, list[tuple[Labels, Value]]] = {metric: [] for metric in m.PROGRAM_METRICS}
+        if self._worker.owner.ready:
+            for state in self._worker.owner.states():
+                program = state.profile.program
+                running_to = now if self._worker.caught_up(program) else state.newest.get("status", 0)
+                for metric, found in read(state, now, running_to):
+                    samples[metric] += found
+        samples[m.UNIT_SECONDS] = self._never_back(samples[m.UNIT_SECONDS])
+        for metric, found in (*samples.items(), *self._pipeline()):
+            yield _family(metric, found)
+
+    def _never_back(self, samples: list[tuple[Labels, Value]]) -> list[tuple[Labels, Value]]:
+        """Hold a counter that would fall for a moment.
+
+        A status is heard of some seconds after its time, and until then the one before was counted on. Taking those
+        seconds back would look like a counter reset, and `rate()` would add the whole counter again.
+        """
+        shown: dict[Labels, float] = {}
+        for labels, value in samples:
+            assert isinstance(value, (int, float))
+            before = self._shown.get(labels, 0.0)
+            shown[labels] = before if value < before < value + HELD else value
+        self._shown = shown
+        return list(shown.items())
+
+    def _pipeline(self) -> Iterator[tuple[m.Metric, list[tuple[Labels, Value]]]]:
+        pipeline = self._worker.pipeline
+        ready = self._worker.owner.ready
+        programs = [state.profile.program for state in self._worker.owner.states()] if ready else []
+        topics = events.TOPICS
+        yield (
+            m.EVENTS,
+            [
+                ((program, topic, events.tag_of(kind)), pipeline.applied[program, topic, kind])
+                for program in programs
+                for topic in topics
+                for kind in events.KINDS[topic]
+            ],
+        )
+        yield m.REJECTED, [((topic, reason), pipeline.rejected[topic, reason]) for topic in topics for reason in REASONS]
+        yield m.DUPLICATE, [((topic,), pipeline.duplicate[topic]) for topic in topics]
+        yield m.LATE, [((topic,), pipeline.late[topic]) for topic in topics]
+        yield m.CONFLICTS, [((program,), pipeline.conflicts[program]) for program in programs]
+        yield (
+            m.DELAY,
+            [((topic,), Spread(DELAY_EDGES, pipeline.delays[topic], pipeline.delay_sums[topic])) for topic in topics],
+        )
+        yield m.READY, [((), float(ready))]
+        yield m.BUILD, [((self._version,), 1.0)]
+
+
+class Snapshot(Collector):
+    """Families that were collected already, for the encoders."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        """A collector of just these."""
+        self._families = families
+
+    def collect(self) -> list[Metric]:
+        """The families."""
+        return self._families
+
+
+def _family(metric: m.Metric, samples: Iterable[tuple[Labels, Value]]) -> Metric:
+    if metric.kind == "histogram":
+        histogram = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
+        for labels, value in samples:
+            assert isinstance(value, Spread)
+            bounds = [*(f"{bound:.15g}" for bound in value.bounds), "+Inf"]
+            histogram.add_metric(labels, list(zip(bounds, accumulate(value.counts), strict=True)), value.sum)
+        return histogram
+    kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+    family = kind(metric.name.removesuffix("_total"), metric.help, labels=metric.labels)
+    for labels, value in samples:
+        assert isinstance(value, (int, float))
+        family.add_metric(labels, value)
+    return family

@@ -1,0 +1,50 @@
+"""What a worker needs to know. Filled by the command line; nothing here reads the environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from streams.events import TOPICS, Topic
+
+
+class WorkerError(Exception):
+    """A worker that cannot run. The message is one line that says what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Settings of one worker. Times in seconds."""
+
+    broker: str = "kafka://localhost:9092"
+    programs: Path
+    prefix: str = "care."
+    group: str = "carewatch"
+    partitions: int = 8
+    replication: int = 1
+    web_host: str = "127.0.0.1"
+    web_port: int = 6066
+    session_timeout: float = 10.0  # how long a dead worker keeps its programs
+    heartbeat_interval: float = 2.0
+    rebalance_timeout: float = 10.0
+    fetch_wait: float = 0.025  # how long a fetch may wait for records; a new event is seen at most this much later
+
+    @property
+    def bootstrap(self) -> list[str]:
+        """The broker's addresses as `host:port`."""
+        hosts = self.broker.split("://", 1)[-1].replace(";", ",").split(",")
+        return [host.strip().removeprefix("kafka://").rstrip("/") for host in hosts if host.strip()]
+
+    def topic(self, name: Topic) -> str:
+        """The name of an input topic at the broker."""
+        return self.prefix + name
+
+    @property
+    def inputs(self) -> dict[str, Topic]:
+        """Input topics by their name at the broker."""
+        return {self.topic(name): name for name in TOPICS}
+
+    @property
+    def deadletter(self) -> str:
+        """The topic of rejected records."""
+        return self.prefix + "deadletter"

@@ -1,0 +1,166 @@
+"""`carewatch`: the commands. Exit status 0: done, 1: checked and found wrong, 2: could not run."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from agents import worker
+from agents.settings import WorkerError
+from carewatch import __version__, demo, feeding, logs, verify
+from carewatch.native.process import StackError
+from carewatch.settings import PROGRAMS, default, whole, worker_settings
+from feeds.errors import FeedError
+from feeds.topics import ensure_topics
+from streams.programs import ProfileError, load_all
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    try:
+        args = _parser().parse_args(argv)
+        logs.set_up()
+        command: Command = args.command
+        return command(args)
+    except (WorkerError, FeedError, StackError, ProfileError) as error:
+        print(f"carewatch: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="carewatch",
+        description="Live operations monitor for crisis-response programs.",
+        epilog="example: carewatch demo",
+    )
+    parser.add_argument("--version", action="version", version=f"carewatch {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    add = _Adder(commands)
+
+    run = add("demo", demo.run, "everything on this machine: broker, worker, simulated programs", "carewatch demo")
+    run.add_argument("--broker", help="use this broker (kafka://HOST:PORT) instead of starting one")
+    run.add_argument("--web-port", type=int, help="port of the worker's web (default: a free one)")
+    run.add_argument("--days", type=float, default=7.0, help="days of history to load (default 7)")
+    run.add_argument("--seed", type=int, default=1, help="seed of the simulation (default 1)")
+
+    run = add("worker", _worker, "run one worker", "carewatch worker --broker kafka://broker1:9092")
+    _broker(run)
+    _programs(run)
+    run.add_argument("--web-host", default=default("WEB_HOST", "127.0.0.1"), help="address to listen on (default loopback)")
+    run.add_argument(
+        "--web-port", type=int, default=whole("WEB_PORT", 6066, 0), help="port to listen on (default 6066, 0: a free one)"
+    )
+
+    topics = add("topics", None, "the Kafka topics", "carewatch topics create")
+    topic_commands = _Adder(topics.add_subparsers(title="commands", required=True, metavar="COMMAND"))
+    run = topic_commands("create", _topics, "create the topics, or check those that are there", "carewatch topics create")
+    _broker(run)
+    run.add_argument("--check", action="store_true", help="only check, create nothing")
+
+    run = add(
+        "simulate",
+        feeding.simulate,
+        "made-up events of a program, to a file or to Kafka",
+        "carewatch simulate chicago --days 7 --seed 1 --out events.jsonl",
+    )
+    run.add_argument("program", nargs="+", help="program ids, such as chicago")
+    _programs(run)
+    target = run.add_mutually_exclusive_group(required=True)
+    target.add_argument("--out", metavar="FILE", help="event file to write (- for standard output)")
+    target.add_argument("--broker", help="send to this broker")
+    run.add_argument("--start", help="first moment, RFC 3339 with offset (default: --days before now)")
+    run.add_argument("--days", type=float, default=1.0, help="how many days (default 1)")
+    run.add_argument("--live", action="store_true", help="go on from now, each event when it happens, until Ctrl-C")
+    run.add_argument("--seed", type=int, default=1, help="the same seed and start give the same events (default 1)")
+    run.add_argument("--disorder", type=float, default=0.0, help="share of events that come late (default 0)")
+    run.add_argument("--duplicates", type=float, default=0.0, help="share of events that come twice (default 0)")
+
+    run = add(
+        "replay",
+        feeding.replay,
+        "send an event file, or a CAD export with a mapping, to Kafka",
+        "carewatch replay calls.csv --mapping sf_fire --speed max",
+    )
+    run.add_argument("file", type=Path, metavar="FILE", help="event file (.jsonl), or CAD export (.csv) with --mapping; .gz too")
+    run.add_argument("--mapping", help="mapping file (.toml), or the name of one that comes with carewatch")
+    _broker(run)
+    _programs(run)
+    run.add_argument("--speed", default="max", help="max, or a factor: 1 as it happened, 60 a minute in a second (default max)")
+    run.add_argument("--bad-lines", choices=("stop", "pass"), default="stop", help="a line that is no event: stop, or pass it on")
+    run.add_argument("--out", metavar="FILE", help="write an event file instead of sending (- for standard output)")
+
+    run = add(
+        "verify",
+        verify.run,
+        "fold the topics from the start and compare every number with the live workers",
+        "carewatch verify --worker http://127.0.0.1:6066",
+    )
+    _broker(run)
+    _programs(run)
+    run.add_argument(
+        "--worker", action="append", metavar="URL", help="a worker's address, repeat for each (default http://127.0.0.1:6066)"
+    )
+    run.add_argument("--timeout", type=float, default=60.0, help="seconds to wait for the workers to catch up (default 60)")
+    return parser
+
+
+class _Adder:
+    """Adds commands that all look alike."""
+
+    def __init__(self, commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+        self._commands = commands
+
+    def __call__(self, name: str, command: Command | None, help: str, example: str) -> argparse.ArgumentParser:
+        parser = self._commands.add_parser(
+            name, help=help, description=help[0].upper() + help[1:] + ".", epilog=f"example: {example}"
+        )
+        if command:
+            parser.set_defaults(command=command)
+        return parser
+
+
+def _broker(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--broker",
+        default=default("BROKER", "kafka://localhost:9092"),
+        help="the Kafka broker (default CAREWATCH_BROKER or kafka://localhost:9092)",
+    )
+
+
+def _programs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--programs", type=Path, default=Path(default("PROGRAMS", str(PROGRAMS))), metavar="DIR", help="folder of the program files"
+    )
+
+
+def _worker(args: argparse.Namespace) -> int:
+    settings = worker_settings(args.broker, args.programs, args.web_host, args.web_port)
+    asyncio.run(worker.run(settings, load_all(settings.programs), __version__))
+    return 0
+
+
+def _topics(args: argparse.Namespace) -> int:
+    settings = worker_settings(args.broker, PROGRAMS, "", 0)
+    report = ensure_topics(
+        settings.broker,
+        settings.prefix,
+        settings.partitions,
+        check_only=args.check,
+        replication=settings.replication,
+    )
+    print("\n".join(report))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""`carewatch simulate` and `carewatch replay`: events from a generator or a file, to a file or to Kafka."""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from carewatch.settings import default
+from feeds import simulate as simulator
+from feeds.cad import load_mapping, read_cad
+from feeds.errors import FeedError
+from feeds.kafka import send_all
+from feeds.replay import WallClock, live, paced, read_events, write_events
+from feeds.simulation import builtin, load_simulation
+from feeds.wire import Line
+from streams.clock import micros
+from streams.events import Event, Heartbeat
+from streams.programs import Profile, load, load_all
+
+MAPPINGS = Path(read_cad.__code__.co_filename).parent / "mappings"
+#: Old heartbeats tell nothing; a live simulation starts with those of the last minutes.
+FRESH = timedelta(minutes=3)
+
+
+def simulate(args: argparse.Namespace) -> int:
+    """The command `simulate`."""
+    profiles = load_all(args.programs)
+    now = datetime.now(UTC)
+    start = _moment(args.start) if args.start else now - timedelta(days=args.days)
+    end = datetime(9999, 1, 1, tzinfo=UTC) if args.live else start + timedelta(days=args.days)
+    streams = []
+    for program in args.program:
+        if program not in profiles:
+            raise FeedError(f"{program}: no such program; there are {', '.join(sorted(profiles))}")
+        simulation = load_simulation(builtin(program))
+        options = {"disorder": args.disorder, "duplicates": args.duplicates}
+        streams.append(simulator.simulate(profiles[program], simulation, start, end, args.seed, **options))
+    # disorder is within a program; between programs the order is that of the clock
+    merged: Iterator[Event] = heapq.merge(*streams, key=lambda event: micros(event.at))
+    if args.live:
+        merged = live(_without_old_heartbeats(merged, now - FRESH), WallClock())
+    return _deliver(merged, args.out, args.broker)
+
+
+def replay(args: argparse.Namespace) -> int:
+    """The command `replay`."""
+    speed = "max" if args.speed == "max" else _factor(args.speed)
+    items: Iterable[Event | Line]
+    if args.mapping:
+        named = MAPPINGS / f"{args.mapping}.toml"
+        mapping = load_mapping(named if named.is_file() else Path(args.mapping))
+        items = read_cad(args.file, mapping, _profile_for(mapping.program, args.programs))
+    elif args.file.name.removesuffix(".gz").endswith(".csv"):
+        raise FeedError(f"{args.file}: a CAD export needs a mapping; give one with --mapping, such as --mapping sf_fire")
+    else:
+        items = read_events(args.file, on_bad=args.bad_lines)
+    return _deliver(paced(items, speed, WallClock()), args.out, args.broker)
+
+
+def _deliver(items: Iterable[Event | Line], out: str | None, broker: str) -> int:
+    if out:
+        events = (item.event if isinstance(item, Line) else item for item in items)
+        with nullcontext(sys.stdout.buffer) if out == "-" else _create(out) as file:
+            counts = write_events((event for event in events if event is not None), file, _progress)
+    else:
+        counts = send_all(items, broker, default("PREFIX", "care."), progress=_progress)
+    total = ", ".join(f"{topic} {count}" for topic, count in sorted(counts.items()))
+    print(f"{sum(counts.values())} events: {total}", file=sys.stderr)
+    return 0
+
+
+def _create(out: str):  # type: ignore[no-untyped-def]  # the type of an open binary file is longer than the function
+    try:
+        return Path(out).open("wb")
+    except OSError as error:
+        raise FeedError(f"{out}: cannot be written: {error.strerror}; give another file with --out") from error
+
+
+def _progress(sent: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{sent} events", end="\r", file=sys.stderr, flush=True)
+
+
+def _without_old_heartbeats(events: Iterator[Event], since: datetime) -> Iterator[Event]:
+    return (event for event in events if event.at >= since or type(event) is not Heartbeat)
+
+
+def _profile_for(program: str, directory: Path) -> Profile:
+    """The profile of a mapping's program: the one beside the mappings, or else of the programs folder."""
+    beside = MAPPINGS / "programs" / f"{program}.toml"
+    if beside.is_file():
+        return load(beside)
+    profiles = load_all(directory)
+    if program not in profiles:
+        raise FeedError(f"{directory}: no file of program '{program}', which the mapping names; give its folder with --programs")
+    return profiles[program]
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = datetime.min
+    if moment.utcoffset() is None:
+        raise FeedError(f"--start {text}: write a time with an offset, such as 2026-11-02T00:00:00-06:00")
+    return moment
+
+
+def _factor(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise FeedError(f"--speed {text}: give max or a number, such as 60") from None

@@ -1,0 +1,182 @@
+"""Prometheus on this machine: finding its programs, and running one server."""
+
+from __future__ import annotations
+
+import http.client
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from carewatch.native.process import Child, Say, StackError, cache_dir, free_port, locked, silent, wait_for
+
+_PACKAGES = ("prometheus", "prometheus-alertmanager")
+
+
+@dataclass(frozen=True, slots=True)
+class Binaries:
+    """Where the programs are; None for one that was not found."""
+
+    prometheus: Path | None
+    promtool: Path | None
+    alertmanager: Path | None
+    amtool: Path | None
+
+
+def find_binaries(say: Say = silent, fetch: bool = False) -> Binaries:
+    """Find the programs on PATH, else in the cache folder.
+
+    Args:
+        say: Gets one line before a download, and one if it fails.
+        fetch: Whether to download the Debian packages if a program is missing (about 30 MB, once; needs
+            apt-get and dpkg-deb, but no root; no service is installed). A failed download is not an error.
+
+    Raises:
+        StackError: `fetch`, and the cache folder cannot be written.
+    """
+    found = _find()
+    complete = None not in (found.prometheus, found.promtool, found.alertmanager, found.amtool)
+    if complete or not fetch or not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+        return found
+    with locked(_cached().with_name("prometheus.lock")):
+        if not _cached().exists():  # else another process filled it while we waited
+            _fetch(say)
+    return _find()
+
+
+class Prometheus:
+    """One Prometheus server on 127.0.0.1, data in a temporary folder. A context manager.
+
+    Args:
+        config: The configuration file; it is read in place, so that relative paths in it keep their meaning.
+        binaries: Where the programs are; `find_binaries` without a download if None.
+        start_timeout: Seconds that the start may take.
+    """
+
+    def __init__(self, config: Path, *, binaries: Binaries | None = None, start_timeout: float = 30.0) -> None:
+        self.port = free_port()
+        self._config = config.absolute()
+        self._binaries = binaries
+        self._start_timeout = start_timeout
+        self._temp: tempfile.TemporaryDirectory[str] | None = None
+        self._child: Child | None = None
+
+    @property
+    def url(self) -> str:
+        """The server's address, ``http://127.0.0.1:PORT``, without a slash at the end."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def alive(self) -> bool:
+        """Whether the server's process runs."""
+        return self._child is not None and self._child.alive
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the server; None before start and after stop."""
+        return None if self._child is None else self._child.pid
+
+    def start(self) -> None:
+        """Start the server and return when it is ready. Does nothing if it was started.
+
+        Raises:
+            StackError: Prometheus is missing or did not come up (a wrong configuration file, for instance);
+                nothing is left behind.
+        """
+        if self._temp is not None:
+            return
+        program = (self._binaries or find_binaries()).prometheus
+        if program is None:
+            raise StackError("Prometheus was not found: install it, so that `prometheus` is on PATH")
+        self._temp = tempfile.TemporaryDirectory(prefix="carewatch-prometheus-", ignore_cleanup_errors=True)
+        folder = Path(self._temp.name)
+        options = [
+            f"--config.file={self._config}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+            "--log.level=warn",
+        ]
+        try:
+            self._child = Child("prometheus", [str(program), *options], folder)
+            wait_for(self._ready, self._start_timeout, "Prometheus to be ready", self._child)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End the server (within 10 s, else it is killed) and remove its data. Can be repeated."""
+        try:
+            if self._child is not None:
+                self._child.stop(timeout=10.0)
+        finally:
+            self._child = None
+            if self._temp is not None:
+                self._temp.cleanup()
+                self._temp = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _ready(self) -> bool:
+        # Not urllib, which would send the request through a proxy named in the environment.
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2.0)
+        try:
+            connection.request("GET", "/-/ready")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+
+def _cached() -> Path:
+    return cache_dir() / "prometheus"
+
+
+def _find() -> Binaries:
+    def one(*names: str) -> Path | None:
+        places = [None, str(_cached() / "usr" / "bin")]  # None: PATH
+        hits = (shutil.which(name, path=place) for place in places for name in names)
+        return next((Path(hit).absolute() for hit in hits if hit), None)
+
+    return Binaries(
+        prometheus=one("prometheus"),
+        promtool=one("promtool"),
+        alertmanager=one("prometheus-alertmanager", "alertmanager"),  # Debian's name, then the project's
+        amtool=one("amtool"),
+    )
+
+
+def _fetch(say: Say) -> None:
+    say(f"downloading Prometheus and Alertmanager (about 30 MB, once) to {_cached()}")
+    target = _cached()
+    # In the cache folder itself: a rename is atomic only within one file system.
+    with tempfile.TemporaryDirectory(prefix=".prometheus-", dir=target.parent) as temp:
+        folder, new = Path(temp), Path(temp) / "new"
+        new.mkdir()
+        apt = Child("apt-get", [_tool("apt-get"), "-q", "download", *_PACKAGES], folder)
+        if apt.wait(timeout=300) != 0:
+            hint = "run `apt-get update` once as root" if "Unable to locate" in apt.log_tail(50) else "try again"
+            say(f"Prometheus could not be downloaded, {hint}; apt-get said: {apt.log_tail()}")
+            return
+        for package in folder.glob("*.deb"):
+            unpack = Child("dpkg-deb", [_tool("dpkg-deb"), "-x", str(package), str(new)], folder)
+            if unpack.wait(timeout=120) != 0:
+                say(f"Prometheus could not be unpacked, free some disk space; dpkg-deb said: {unpack.log_tail()}")
+                return
+        new.rename(target)
+
+
+def _tool(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise StackError(f"{name} was not found: install Prometheus, so that `prometheus` is on PATH")
+    return found

@@ -1,0 +1,54 @@
+"""Settings from the environment: the defaults of the commands' options."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from agents.settings import Settings, WorkerError
+
+#: The program files that come with the package.
+PROGRAMS = Path(__file__).parent.parent / "programs"
+TOKEN = "CAREWATCH_API_TOKEN"
+
+
+def default(name: str, fallback: str) -> str:
+    """An environment variable `CAREWATCH_<name>`, or the fallback where it is not set or empty."""
+    return os.environ.get(f"CAREWATCH_{name}") or fallback
+
+
+def number(name: str, fallback: float, at_least: float) -> float:
+    """A number from the environment. Raises WorkerError if it is none or too small."""
+    text = default(name, str(fallback))
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not value >= at_least:
+        raise WorkerError(f"CAREWATCH_{name}={text}: give a number, {at_least:g} or more")
+    return value
+
+
+def whole(name: str, fallback: int, at_least: int) -> int:
+    """A whole number from the environment. Raises WorkerError."""
+    value = number(name, fallback, at_least)
+    if value != int(value):
+        raise WorkerError(f"CAREWATCH_{name}={value}: give a whole number")
+    return int(value)
+
+
+def worker_settings(broker: str, programs: Path, web_host: str, web_port: int) -> Settings:
+    """Settings of a worker: the options of the command, the rest from the environment. Raises WorkerError."""
+    return Settings(
+        broker=broker,
+        programs=programs,
+        web_host=web_host,
+        web_port=web_port,
+        prefix=default("PREFIX", "care."),
+        group=default("GROUP", "carewatch"),
+        partitions=whole("PARTITIONS", 8, 1),
+        replication=whole("REPLICATION", 1, 1),
+        session_timeout=number("SESSION_TIMEOUT", Settings.session_timeout, 1),
+        heartbeat_interval=number("HEARTBEAT_INTERVAL", Settings.heartbeat_interval, 0.1),
+        rebalance_timeout=number("REBALANCE_TIMEOUT", Settings.rebalance_timeout, 1),
+    )

@@ -1,0 +1,252 @@
+"""`carewatch verify`: read the topics from the start, fold them in one process, compare with the live workers.
+
+The fold is the same `apply` as the worker's, over the same records with the same *now* (their time of arrival), so
+every number must be equal. Only `care_unit_seconds_total` may run ahead by what the worker holds back from falling.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import math
+import time
+
+import urllib.request
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import NamedTuple
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from prometheus_client.parser import text_string_to_metric_families
+
+from agents.collector import HELD
+from agents.intake import arrival
+from agents.owner import Owner
+from agents.settings import Settings, WorkerError
+from agents.web import NOW_HEADER
+from carewatch.settings import worker_settings
+from streams import door
+from streams import metrics as m
+from streams.clock import Micros
+from streams.events import Topic
+from streams.programs import Profile, load_all
+from streams.read import Spread, read
+from streams.state import ProgramState
+
+Key = tuple[str, tuple[tuple[str, str], ...]]
+Numbers = dict[Key, float]
+SHOWN = 10
+#: Dispatch records read ahead before the statuses that came before them are applied.
+ROUND = 100_000
+
+
+def run(args: argparse.Namespace) -> int:
+    """The command `verify`."""
+    settings = worker_settings(args.broker, args.programs, "", 0)
+    workers = args.worker or ["http://127.0.0.1:6066"]
+    return asyncio.run(_run(settings, load_all(settings.programs), workers, args.timeout))
+
+
+async def _run(settings: Settings, profiles: Mapping[str, Profile], workers: list[str], timeout: float) -> int:
+    fold = Fold(settings, profiles)
+    await fold.start()
+    try:
+        give_up = time.monotonic() + timeout
+        while True:
+            await fold.catch_up()
+            result = await asyncio.to_thread(_compare, fold, workers)
+            if not result.problems or time.monotonic() > give_up:
+                break
+            await asyncio.sleep(0.5)
+    finally:
+        await fold.stop()
+    print(f"{fold.records} records read, {fold.applied} events applied, {fold.rejected} rejected")
+    for problem in result.problems[:SHOWN]:
+        print(problem)
+    if result.problems:
+        print(f"NOT EQUAL: {len(result.problems)} differences over {result.compared} numbers")
+        return 1
+    print(f"equal: {result.compared} numbers of {len(result.programs)} programs ({', '.join(sorted(result.programs))})")
+    return 0
+
+
+class Fold:
+    """All events of the topics in one process: statuses before the dispatch records that came after them."""
+
+    def __init__(self, settings: Settings, profiles: Mapping[str, Profile]) -> None:
+        """A fold of nothing yet."""
+        self._settings = settings
+        self._profiles = profiles
+        self._owner = Owner(profiles, settings.partitions)
+        self._owner.take(set(range(settings.partitions)), {})
+        self._ahead = _reader(settings)
+        self._dispatch = _reader(settings)
+        self.records = self.applied = self.rejected = 0
+
+    @property
+    def states(self) -> Iterator[ProgramState]:
+        """The states of all programs."""
+        return self._owner.states()
+
+    async def start(self) -> None:
+        """Connect. Raises WorkerError if the broker does not answer."""
+        try:
+            await self._ahead.start()
+            await self._dispatch.start()
+        except KafkaError as error:
+            await self.stop()
+            raise WorkerError(f"{self._settings.broker} does not answer; start it or give another with --broker") from error
+        partitions = range(self._settings.partitions)
+        ahead: tuple[Topic, Topic] = ("status", "followup")
+        self._ahead.assign([TopicPartition(self._settings.topic(t), p) for t in ahead for p in partitions])
+        self._dispatch.assign([TopicPartition(self._settings.topic("dispatch"), p) for p in partitions])
+        for reader in (self._ahead, self._dispatch):
+            await reader.seek_to_beginning()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._ahead.stop()
+        await self._dispatch.stop()
+
+    async def catch_up(self) -> None:
+        """Apply everything that is in the topics now."""
+        while True:
+            calls = [record async for record in _to_end(self._dispatch, ROUND)]
+            async for record in _to_end(self._ahead):
+                self._apply(record)
+            for record in calls:
+                self._apply(record)
+            if len(calls) < ROUND:
+                return
+
+    def _apply(self, record: Record) -> None:
+        self.records += 1
+        topic = self._settings.inputs[record.topic]
+        now = arrival(record.timestamp / 1000)
+        event = door.decode(topic, record.key, record.value, self._profiles, now)
+        if isinstance(event, door.Rejected):
+            self.rejected += 1
+            return
+        state = self._owner.state(event.program)
+        if state is None or self._owner.homes[event.program] != record.partition:
+            return  # the worker has sent it on: its copy comes on the right partition
+        if state.apply(event, now).effect != "duplicate":
+            self.applied += 1
+        state.flush()
+
+
+class Record(NamedTuple):
+    """What is read of a Kafka record; timestamp in milliseconds."""
+
+    topic: str
+    partition: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+
+def _reader(settings: Settings) -> AIOKafkaConsumer:
+    return AIOKafkaConsumer(
+        bootstrap_servers=settings.bootstrap, enable_auto_commit=False, fetch_max_wait_ms=50, max_poll_records=5000
+    )
+
+
+async def _to_end(reader: AIOKafkaConsumer, most: int | None = None) -> AsyncIterator[Record]:
+    """Records up to the end of the log as polled after the start of this call."""
+    began = time.time() * 1000
+    count = 0
+    waiting = set(reader.assignment())
+    while waiting:
+        for found in (await reader.getmany(*waiting, timeout_ms=100)).values():
+            for raw in found:
+                yield Record(raw.topic, raw.partition, raw.timestamp, raw.key, raw.value)
+                count += 1
+        if most is not None and count >= most:
+            return
+        for tp in list(waiting):
+            polled, end = reader.last_poll_timestamp(tp), reader.highwater(tp)
+            if polled is not None and polled >= began and await reader.position(tp) >= end:
+                waiting.discard(tp)
+
+
+class Result(NamedTuple):
+    """What a comparison found."""
+
+    problems: list[str]
+    compared: int
+    programs: set[str]
+
+
+def _compare(fold: Fold, workers: list[str]) -> Result:
+    problems: list[str] = []
+    compared = 0
+    owners: dict[str, list[str]] = defaultdict(list)
+    states = {state.profile.program: state for state in fold.states}
+    for url in workers:
+        try:
+            now, live = _scrape(url)
+        except (OSError, ValueError) as error:
+            problems.append(f"{url}: cannot be read: {error}; give the workers' addresses with --worker")
+            continue
+        for program in sorted({dict(labels).get("program", "") for _, labels in live} - {""}):
+            owners[program].append(url)
+            if program not in states:
+                problems.append(f"{url}: program {program} has no file here; give the worker's folder with --programs")
+                continue
+            shown = {key: value for key, value in live.items() if ("program", program) in key[1]}
+            expected = _numbers(states[program], now)
+            compared += len(expected)
+            problems += [f"{url}: {line}" for line in _differences(expected, shown)]
+    for program in states:
+        if len(owners[program]) != 1:
+            problems.append(f"program {program} is shown by {len(owners[program])} workers, not by one: {owners[program]}")
+    return Result(problems, compared, set(owners))
+
+
+def _differences(expected: Numbers, shown: Numbers) -> Iterator[str]:
+    for key in sorted(expected.keys() | shown.keys()):
+        want, have = expected.get(key), shown.get(key)
+        if want is None or have is None:
+            yield f"{_text(key)}: {'not expected' if want is None else 'missing'}"
+        elif not math.isclose(want, have, rel_tol=1e-9, abs_tol=1e-6):
+            if key[0] == m.UNIT_SECONDS.name and want < have < want + HELD:
+                continue
+            yield f"{_text(key)}: {have:.15g}, the fold says {want:.15g}"
+
+
+def _text(key: Key) -> str:
+    return key[0] + "{" + ",".join(f'{name}="{value}"' for name, value in key[1]) + "}"
+
+
+_NAMES = {metric.name for metric in m.PROGRAM_METRICS}
+
+
+def _scrape(url: str) -> tuple[Micros, Numbers]:
+    with urllib.request.urlopen(url.rstrip("/") + "/metrics", timeout=30) as answer:  # noqa: S310  # the user's own address
+        now = int(answer.headers[NOW_HEADER] or 0)
+        text = answer.read().decode()
+    numbers: Numbers = {}
+    for family in text_string_to_metric_families(text):
+        if family.name in _NAMES or f"{family.name}_total" in _NAMES:
+            for sample in family.samples:
+                numbers[sample.name, tuple(sorted(sample.labels.items()))] = sample.value
+    return now, numbers
+
+
+def _numbers(state: ProgramState, now: Micros) -> Numbers:
+    numbers: Numbers = {}
+    for metric, samples in read(state, now):
+        for labels, value in samples:
+            named = tuple(zip(metric.labels, labels, strict=True))
+            if isinstance(value, Spread):
+                total = 0
+                for bound, count in zip((*value.bounds, math.inf), value.counts, strict=True):
+                    total += count
+                    le = "+Inf" if bound == math.inf else f"{bound:.15g}"
+                    numbers[f"{metric.name}_bucket", tuple(sorted((*named, ("le", le))))] = total
+                numbers[f"{metric.name}_count", tuple(sorted(named))] = total
+                numbers[f"{metric.name}_sum", tuple(sorted(named))] = value.sum
+            else:
+                numbers[metric.name, tuple(sorted(named))] = value
+    return numbers

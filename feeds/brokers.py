@@ -1,0 +1,46 @@
+"""What producer and topic commands share: addresses, topic names, one way to say that a broker is not there."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from kafka.errors import KafkaError
+
+from feeds.errors import FeedError
+from streams.events import TOPICS, Topic
+
+#: How long to wait for a broker, milliseconds: one that starts takes a few seconds.
+CONNECT_MS = 10_000
+_HOST = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:\[\]/]+)(:\d{1,5})?")
+
+
+def addresses(broker: str) -> list[str]:
+    """`kafka://a:9092;b:9092` (also with commas, with or without the scheme) as host:port names. Raises FeedError."""
+    hosts = [part.strip() for part in broker.replace(",", ";").split(";") if part.strip()]
+    found = [host.rpartition("://")[2].rstrip("/") for host in hosts]
+    if not found or not all(_HOST.fullmatch(host) for host in found):
+        raise FeedError(f"broker: '{broker}' is no address; write it like kafka://localhost:9092")
+    return [host if re.search(r":\d+$", host) else f"{host}:9092" for host in found]
+
+
+def topic_names(prefix: str) -> dict[Topic, str]:
+    """The input topics' names under a prefix such as 'care.'."""
+    return {topic: f"{prefix}{topic}" for topic in TOPICS}
+
+
+@contextmanager
+def reachable(broker: str, doing: str) -> Iterator[None]:
+    """Turn errors of the Kafka client into a FeedError of one line; its own log lines of a lost broker stay quiet."""
+    log = logging.getLogger("kafka")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    except KafkaError as error:
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise FeedError(f"{broker}: {doing}: {why}; is the broker running and the address right?") from error
+    finally:
+        log.setLevel(before)

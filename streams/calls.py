@@ -1,0 +1,139 @@
+"""A call and its units, as facts: every time point the earliest, every correction the latest, no matter the order.
+
+These structs are the records of the changelog as well (MessagePack arrays), so fields are only ever added at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from streams.clock import Micros
+from streams.programs import OTHER, UNRECORDED
+
+# Positions in `Leg.at`.
+DISPATCHED, EN_ROUTE, ON_SCENE, TRANSPORTING, AT_DESTINATION, CLEARED = range(6)
+STAGES = ("waiting", "dispatched", "en_route", "on_scene", "transporting")
+
+# Bits of `Call.seen`: what was counted once and must not be counted again.
+SEEN_RECEIVED, SEEN_CLOSED, SEEN_TO_DISPATCHED, SEEN_TO_ON_SCENE = 1, 2, 4, 8
+
+Claim = tuple[Micros, str]
+#: A counted fact: family, label values, amount. What a call once counted is kept with it, so that counters are
+#: a sum over records and never a number of their own that a crash could tear from its call.
+Fact = tuple[str | int, ...]
+
+
+class Leg(msgspec.Struct, array_like=True, omit_defaults=True):
+    """One unit on one call. Times are microseconds since the epoch, 0 where not known."""
+
+    at: list[Micros] = msgspec.field(default_factory=lambda: [0] * 6)
+    agency: Claim | None = None
+    team: Claim | None = None
+    seen: int = 0
+
+    @property
+    def care(self) -> bool:
+        """Whether the unit is the program's own; only these make stages, intervals and `served`."""
+        return self.agency is None or self.agency[1] == "care"
+
+    @property
+    def police(self) -> bool:
+        """Whether the unit is a police unit."""
+        return self.agency is not None and self.agency[1] == "police"
+
+    @property
+    def first(self) -> Micros:
+        """Its earliest time point on the call; 0 where none is known."""
+        return min((at for at in self.at if at), default=0)
+
+    @property
+    def stage(self) -> int:
+        """Index into STAGES of the furthest it reached; at the destination is still `transporting`."""
+        at = self.at
+        if at[TRANSPORTING] or at[AT_DESTINATION]:
+            return 4
+        return 3 if at[ON_SCENE] else 2 if at[EN_ROUTE] else 1
+
+
+class Call(msgspec.Struct, array_like=True, omit_defaults=True):
+    """One call. Times are microseconds since the epoch, 0 where not known; codes are the profile's label values."""
+
+    ids: bytes = b""  # 8-byte hashes of the ids of all events applied
+    received: Micros = 0
+    closed: Micros = 0
+    first: Micros = 0  # earliest `at` of its events
+    newest: Micros = 0  # latest `at` of its events
+    touched: Micros = 0  # the clock when the last event was applied; kept 45 days from here
+    seen: int = 0
+    claims: list[tuple[Micros, str, str]] = []  # (at, call type or "", area or "")
+    triage: tuple[Micros, bool] | None = None  # latest
+    outcome: Claim | None = None  # earliest that gave one, and so on
+    reason: Claim | None = None
+    person: tuple[Micros, int] | None = None
+    legs: dict[str, Leg] = {}
+    facts: list[Fact] = []
+
+    @property
+    def ineligible(self) -> bool:
+        """Triaged as not for the program."""
+        return self.triage is not None and not self.triage[1]
+
+    @property
+    def start(self) -> Micros:
+        """When it was received, or else its earliest known time."""
+        return self.received or self.first
+
+    def care_legs(self) -> Iterator[tuple[str, Leg]]:
+        """The program's own units on the call."""
+        return ((unit, leg) for unit, leg in self.legs.items() if leg.care)
+
+    def first_to(self, point: int) -> tuple[str, Leg] | None:
+        """The first CARE unit that reached a time point (ties by unit id)."""
+        reached = [(leg.at[point], unit) for unit, leg in self.care_legs() if leg.at[point]]
+        if not reached:
+            return None
+        unit = min(reached)[1]
+        return unit, self.legs[unit]
+
+    @property
+    def call_type(self) -> str:
+        """The type by the latest claim made while the call was open."""
+        return self._latest((at, call_type) for at, call_type, _ in self.claims)
+
+    @property
+    def area(self) -> str:
+        """The area by the latest claim made while the call was open."""
+        return self._latest((at, area) for at, _, area in self.claims)
+
+    def _latest(self, claims: Iterable[Claim]) -> str:
+        best = max((claim for claim in claims if claim[1] and not 0 < self.closed < claim[0]), default=(0, OTHER))
+        return best[1]
+
+    @property
+    def outcome_label(self) -> str:
+        """The outcome, or `unrecorded`."""
+        return self.outcome[1] if self.outcome else UNRECORDED
+
+    @property
+    def stage(self) -> str:
+        """Stage of an open call: the furthest reached by a CARE unit not yet cleared."""
+        return STAGES[max((leg.stage for _, leg in self.care_legs() if not leg.at[CLEARED]), default=0)]
+
+    @property
+    def police(self) -> tuple[str, Micros]:
+        """How police were involved, and the time freed for them (microseconds, for `released`)."""
+        legs = [leg for leg in self.legs.values() if leg.police]
+        if not legs:
+            return "none", 0
+        there = [leg for leg in legs if leg.at[ON_SCENE]]
+        if not there:
+            return "cancelled", 0
+        care = max((leg.at[CLEARED] for _, leg in self.care_legs()), default=0)
+        last = max(leg.at[CLEARED] for leg in there)
+        if all(leg.at[CLEARED] for leg in there) and last < care:
+            return "released", care - last
+        return "stayed", 0
+
+

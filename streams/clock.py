@@ -1,0 +1,34 @@
+"""Time as it is kept: whole microseconds since the epoch, so that sums do not depend on their order."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+Micros = int
+SECOND: Micros = 1_000_000
+DAY: Micros = 86_400 * SECOND
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(at: datetime) -> Micros:
+    """Microseconds since the epoch of a time with an offset."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def utc(at: Micros) -> datetime:
+    """The time in UTC."""
+    return _EPOCH + timedelta(microseconds=at)
+
+
+def local(at: Micros, zone: ZoneInfo) -> datetime:
+    """The wall-clock time in a zone."""
+    return utc(at).astimezone(zone)
+
+
+def wall() -> Micros:
+    """The wall clock, microseconds since the epoch."""
+    return time.time_ns() // 1000

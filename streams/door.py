@@ -1,0 +1,108 @@
+"""The door: bytes to a typed event, or to the reason why not. Whatever an event type does not list stays outside."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import Literal, NamedTuple, get_args
+
+import msgspec
+
+from streams import events
+from streams.clock import Micros, micros
+
+Reason = Literal[
+    "not_json",
+    "not_an_object",
+    "missing_field",
+    "invalid_field",
+    "unknown_type",
+    "unknown_program",
+    "wrong_key",
+    "future",
+    "too_large",
+]
+REASONS: tuple[Reason, ...] = get_args(Reason)
+MAX_BYTES = 64 * 1024
+#: `at` may be this much ahead of the clock: dispatch systems and brokers rarely agree to the second.
+MAX_AHEAD: Micros = 10 * 60 * 1_000_000
+#: Older times are a broken clock (1970 is the usual one), and calendars with local time need room below.
+OLDEST: Micros = 86_400 * 1_000_000
+
+
+class Rejected(NamedTuple):
+    """A record that is no event. `detail` is a plain line without any value of the record (it may be personal)."""
+
+    reason: Reason
+    detail: str
+
+
+_decoders: dict[events.Topic, msgspec.json.Decoder[events.AnyEvent]] = {
+    "dispatch": msgspec.json.Decoder(events.DispatchEvent),
+    "status": msgspec.json.Decoder(events.StatusEvent),
+    "followup": msgspec.json.Decoder(events.FollowupEvent),
+}
+
+
+def decode(
+    topic: events.Topic, key: bytes | None, value: bytes | None, programs: Container[str], now: Micros
+) -> events.AnyEvent | Rejected:
+    """Decode one record of an input topic and check it against everything but the state.
+
+    `now` is microseconds since the epoch; never raises.
+    """
+    if not value:
+        return Rejected("not_json", "the record is empty")
+    if len(value) > MAX_BYTES:
+        return Rejected("too_large", f"{len(value)} bytes, at most {MAX_BYTES} are taken")
+    try:
+        event = _decoders[topic].decode(value)
+        if not value.isascii():
+            value.decode()  # the decoder does not look into the strings of fields it drops
+    except msgspec.ValidationError as error:
+        return _not_json(value) or _invalid(topic, str(error))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _NOT_JSON
+    except RecursionError:
+        return _TOO_DEEP
+    if event.program not in programs:
+        return Rejected("unknown_program", "no profile of this program is loaded")
+    if key is None or key != event.program.encode():
+        return Rejected("wrong_key", "the record's key is not the event's program")
+    at = micros(event.at)
+    if at > now + MAX_AHEAD:
+        return Rejected("future", "at is more than 10 minutes ahead of the clock")
+    if at < OLDEST:
+        return Rejected("invalid_field", "at is before 1970-01-02: a broken clock")
+    if type(event) is events.Heartbeat and event.topic != topic:
+        return Rejected("invalid_field", f"a heartbeat on {topic} names another topic")
+    return event
+
+
+_NOT_JSON = Rejected("not_json", "the record is not a UTF-8 JSON text")
+_TOO_DEEP = Rejected("not_json", "the record is nested too deeply")
+
+
+def _not_json(value: bytes) -> Rejected | None:
+    """Whether the whole of it is JSON: the typed decoder stops at the first field that does not fit."""
+    try:
+        value.decode()
+        msgspec.json.decode(value, type=msgspec.Raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _NOT_JSON
+    except RecursionError:
+        return _TOO_DEEP
+    return None
+
+
+def _invalid(topic: events.Topic, message: str) -> Rejected:
+    """Sort msgspec's message into the contract's reasons (the messages are held by a test)."""
+    if message.endswith("`$.type`") and message.startswith("Invalid value"):
+        return Rejected("unknown_type", f"not an event type of {topic}")
+    if message.startswith("Object missing required field"):
+        return Rejected("missing_field", message)
+    if " - at " not in message:
+        return Rejected("not_an_object", "the record is JSON, but not an object")
+    # "Invalid enum value 'x' - at `$.status`": the value may be personal data in the wrong field
+    where = message.rpartition(" - at ")[2]
+    expected = message.partition(", got")[0] if message.startswith("Expected") else "invalid value"
+    return Rejected("invalid_field", f"{where}: {expected.partition(' - at ')[0]}")

@@ -1,0 +1,153 @@
+"""The catalogue of the worker's metrics: name, kind, labels, help. The one place that names them.
+
+Help texts say from what to what a time runs and what is left out. Streams know no Prometheus library; the collector
+in `agents/` turns these into its families.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Kind = Literal["gauge", "counter", "histogram"]
+
+
+class Metric(NamedTuple):
+    """One metric family. A counter's name ends in `_total`, a histogram's in its unit."""
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    help: str
+
+
+def _m(name: str, kind: Kind, labels: str, help: str) -> Metric:
+    return Metric(name, kind, tuple(labels.split()), help)
+
+
+UNITS = _m("care_units", "gauge", "program team area status", "Units by the status with the latest time.")
+UNITS_PLANNED = _m("care_units_planned", "gauge", "program team", "Units that the staffing plan wants on duty at this minute.")
+UNIT_SECONDS = _m(
+    "care_unit_seconds_total",
+    "counter",
+    "program team status",
+    "Time of units in each status, between consecutive statuses; the status that still runs is included.",
+)
+CALLS_OPEN = _m(
+    "care_calls_open",
+    "gauge",
+    "program area call_type stage",
+    "Open calls by the furthest stage of a CARE unit not yet cleared; calls triaged ineligible are left out.",
+)
+OLDEST_WAITING = _m(
+    "care_call_oldest_waiting_timestamp_seconds",
+    "gauge",
+    "program area",
+    "When the longest-waiting open call was received; no sample when none waits. Calls triaged ineligible are left out.",
+)
+OVER_TARGET = _m(
+    "care_calls_over_target",
+    "gauge",
+    "program area interval",
+    "Open calls past the target for an interval that has not ended; calls triaged ineligible are left out.",
+)
+TARGET = _m("care_interval_target_seconds", "gauge", "program team interval", "Target for an interval, from the program's profile.")
+RECEIVED = _m("care_calls_received_total", "counter", "program area call_type source", "Calls received.")
+CLOSED = _m(
+    "care_calls_closed_total",
+    "counter",
+    "program team area call_type outcome",
+    "Calls closed, by outcome; team is that of the first CARE unit on scene, else of the first dispatched, else none.",
+)
+TODAY = _m(
+    "care_calls_today", "gauge", "program team area outcome", "Calls closed since local midnight, by what is known now."
+)
+DEMAND = _m(
+    "care_demand_total", "counter", "program area result", "Calls closed by result: served, or the first reason why not."
+)
+DEMAND_HOUR = _m(
+    "care_demand_hour_of_week",
+    "gauge",
+    "program day hour result",
+    "Eligible calls received in the last 28 days and closed, by local hour of week; unmet is every result but "
+    "served, outside_hours and ineligible.",
+)
+INTERVAL = _m(
+    "care_call_interval_seconds",
+    "histogram",
+    "program team area interval",
+    "Time from the interval's first named point to its second, observed once when both are known; received_to_... is "
+    "to the first CARE unit, the others are of each CARE unit; negative ones are left out.",
+)
+TRANSPORTS = _m("care_transports_total", "counter", "program team destination", "Transports by CARE units.")
+POLICE = _m(
+    "care_police_involvement_total",
+    "counter",
+    "program area involvement",
+    "Calls closed by police involvement: none dispatched, cancelled before the scene, released before the last CARE "
+    "unit cleared, or stayed.",
+)
+FREED = _m(
+    "care_police_freed_seconds_total",
+    "counter",
+    "program",
+    "Time from the last police unit cleared to the last CARE unit cleared, for released calls.",
+)
+FORCE = _m("care_use_of_force_total", "counter", "program level", "Uses of force by level.")
+NEEDLES = _m("care_needles_collected_total", "counter", "program area", "Needles collected.")
+REFERRALS = _m("care_referrals_total", "counter", "program service", "Referrals to services.")
+PEOPLE = _m("care_people_served", "gauge", "program", "Distinct people (tokens) over the kept calls and cases.")
+UNMAPPED = _m(
+    "care_unmapped_values_total", "counter", "program field", "Codes that the program's profile does not know."
+)
+CONFLICTS = _m(
+    "care_partition_conflicts_total",
+    "counter",
+    "program",
+    "Records found on another partition than the program's own; they were sent on to it.",
+)
+DISORDER = _m(
+    "care_interval_disorder_total", "counter", "program interval", "Intervals whose end came before their start."
+)
+FEED = _m(
+    "care_feed_last_event_timestamp_seconds",
+    "gauge",
+    "program topic",
+    "Newest event time of a feed, heartbeats included; no sample before the first event.",
+)
+#: What one program's state shows; the rest is about the pipeline.
+PROGRAM_METRICS = (
+    UNITS,
+    UNITS_PLANNED,
+    UNIT_SECONDS,
+    CALLS_OPEN,
+    OLDEST_WAITING,
+    OVER_TARGET,
+    TARGET,
+    RECEIVED,
+    CLOSED,
+    TODAY,
+    DEMAND,
+    DEMAND_HOUR,
+    INTERVAL,
+    TRANSPORTS,
+    POLICE,
+    FREED,
+    FORCE,
+    NEEDLES,
+    REFERRALS,
+    PEOPLE,
+    UNMAPPED,
+    DISORDER,
+    FEED,
+)
+
+EVENTS = _m("care_events_total", "counter", "program topic type", "Events applied.")
+REJECTED = _m("care_events_rejected_total", "counter", "topic reason", "Records sent to the dead-letter topic.")
+DUPLICATE = _m("care_events_duplicate_total", "counter", "topic", "Events that were applied before; they changed nothing.")
+LATE = _m(
+    "care_events_late_total", "counter", "topic", "Events of a closed call; they completed its record and moved no counter."
+)
+DELAY = _m("care_event_delay_seconds", "histogram", "topic", "Time from an event's `at` to its being applied.")
+READY = _m("care_worker_ready", "gauge", "", "1 once the worker is assigned and recovered.")
+BUILD = _m("care_build_info", "gauge", "version", "The version that runs; always 1.")
+PIPELINE_METRICS = (EVENTS, REJECTED, DUPLICATE, LATE, CONFLICTS, DELAY, READY, BUILD)

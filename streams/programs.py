@@ -1,0 +1,326 @@
+"""Program profiles: the facts of one program, read from `programs/<program>.toml` and checked.
+
+A profile maps the codes of a city's systems to the contract's, says which team covers what and when, and holds the
+targets and the staffing plan. It has no code; everything here is immutable once loaded.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from datetime import date, datetime, time
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from streams.clock import DAY, SECOND, Micros, local
+
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = get_args(Day)
+
+#: Outcomes of the contract; a program's local codes map to these.
+Outcome = Literal[
+    "services",
+    "services_transport",
+    "services_transfer",
+    "refused",
+    "no_contact",
+    "resolved_by_other",
+    "cancelled",
+]
+OUTCOMES: tuple[str, ...] = get_args(Outcome)
+#: Intervals: `<start>_to_<end>`. The first two are of the call (its first CARE unit), the others of each CARE unit.
+Interval = Literal[
+    "received_to_dispatched",
+    "received_to_on_scene",
+    "dispatched_to_en_route",
+    "en_route_to_on_scene",
+    "on_scene_to_cleared",
+    "dispatched_to_cleared",
+]
+INTERVALS: tuple[Interval, ...] = get_args(Interval)
+
+#: Fields whose codes a profile maps.
+FIELDS = ("area", "call_type", "team", "outcome", "service", "destination")
+
+#: The label value of a code that the profile does not know, and of one that was not given.
+OTHER = "other"
+NO_TEAM = "none"
+#: The outcome label of a call that was closed without one.
+UNRECORDED = "unrecorded"
+
+_CODE = re.compile(r"[a-z0-9][a-z0-9_]{0,63}")
+_DURATION = re.compile(r"(\d+)\s*(s|min|h|d)")
+_UNITS: dict[str, Micros] = {"s": SECOND, "min": 60 * SECOND, "h": 3600 * SECOND, "d": DAY}
+
+
+class ProfileError(Exception):
+    """A profile that cannot be used. The message is one line: file, key, what is wrong, what to do."""
+
+
+class Shift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
+    """A weekly window of local time. `until` of 00:00 is midnight at the day's end; a window may cross midnight."""
+
+    days: tuple[Day, ...]
+    from_: time
+    until: time
+
+    def covers(self, at: datetime) -> bool:
+        """Whether the local time is inside: `from` <= at < `until`, by the wall clock."""
+        now = at.time().replace(tzinfo=None)
+        today = DAYS[at.weekday()] in self.days
+        if self.from_ < self.until:
+            return today and self.from_ <= now < self.until
+        yesterday = DAYS[(at.weekday() - 1) % 7] in self.days
+        return (today and now >= self.from_) or (yesterday and now < self.until)
+
+
+class PlannedShift(Shift, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}, kw_only=True):
+    """A shift and how many units the plan wants in it."""
+
+    units: int
+
+
+class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A follow-up that a team owes after a case opened; the three times count from the opening ('12h', '7d')."""
+
+    id: str
+    kinds: tuple[Literal["encounter", "overdose", "case_management"], ...]
+    opens: str
+    due: str
+    lapses: str
+
+
+class Team(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A team model: who covers which areas, in which hours, from when until when (dates, `until` not included)."""
+
+    code: str
+    label: str
+    areas: tuple[str, ...]
+    hours: tuple[Shift, ...]
+    staffing: tuple[PlannedShift, ...] = ()
+    targets: dict[Interval, str] = {}
+    followups: tuple[Checkpoint, ...] = ()
+    since: date | None = None
+    until: date | None = None
+
+    def active(self, day: date) -> bool:
+        """Whether the team model is in force on a local day."""
+        return (self.since is None or self.since <= day) and (self.until is None or day < self.until)
+
+    def works(self, at: datetime) -> bool:
+        """Whether the team is in force and inside its hours at a local time."""
+        return self.active(at.date()) and any(shift.covers(at) for shift in self.hours)
+
+    def planned(self, at: datetime) -> int:
+        """Units that the staffing plan wants on duty at a local time."""
+        if not self.active(at.date()):
+            return 0
+        return sum(shift.units for shift in self.staffing if shift.covers(at))
+
+
+class Coded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A code of this program: its label for people and the codes that the city's systems send for it."""
+
+    label: str
+    codes: tuple[str, ...] = ()
+    apco: str | None = None
+    eido: str | None = None
+
+
+class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=True):
+    """The facts of one program."""
+
+    program: str
+    name: str
+    timezone: str
+    triages: bool
+    areas: dict[str, Coded]
+    teams: tuple[Team, ...]
+    call_types: dict[str, Coded]
+    outcomes: dict[Outcome, Coded]
+    destinations: dict[str, Coded] = {}
+    services: dict[str, Coded] = {}
+    followup_outcomes: tuple[Outcome, ...] = ()
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The program's time zone."""
+        return ZoneInfo(self.timezone)
+
+    @cached_property
+    def team_codes(self) -> tuple[str, ...]:
+        """Codes of all team models, past ones too; a code may have several versions."""
+        return tuple(dict.fromkeys(team.code for team in self.teams))
+
+    @cached_property
+    def _maps(self) -> dict[str, dict[str, str]]:
+        coded: dict[str, dict[str, Coded]] = {
+            "area": self.areas,
+            "call_type": self.call_types,
+            "outcome": {str(code): value for code, value in self.outcomes.items()},
+            "destination": self.destinations,
+            "service": self.services,
+        }
+        maps = {field: _with_local_codes(table) for field, table in coded.items()}
+        maps["outcome"] |= {code: code for code in OUTCOMES}
+        maps["team"] = {code: code for code in self.team_codes}
+        return maps
+
+    def teams_of(self, area: str) -> tuple[str, ...]:
+        """Codes of the teams that cover an area, whenever they do; all teams for an area the profile does not know."""
+        if area not in self.areas:
+            return self.team_codes
+        return tuple(dict.fromkeys(team.code for team in self.teams if area in team.areas))
+
+    def label_of(self, field: str, code: str) -> str:
+        """The label value for a code of `field` (area, call_type, team, outcome, service, destination), else `other`."""
+        return self._maps[field].get(code, OTHER)
+
+    def knows(self, field: str, code: str) -> bool:
+        """Whether the profile maps the code."""
+        return code in self._maps[field]
+
+    def covering(self, area: str, at: datetime) -> list[Team]:
+        """Teams in force on the local day that cover the area, working or not."""
+        day = at.date()
+        return [team for team in self.teams if area in team.areas and team.active(day)]
+
+    @cached_property
+    def targets(self) -> dict[tuple[str, Interval], Micros]:
+        """All targets, by team and interval, microseconds. Of two versions of a team the later one counts."""
+        versions = sorted(self.teams, key=lambda team: team.since or date.min)
+        return {(team.code, interval): duration(text) for team in versions for interval, text in team.targets.items()}
+
+    def local(self, at: Micros) -> datetime:
+        """The program's wall-clock time."""
+        return local(at, self.zone)
+
+
+def duration(text: str) -> Micros:
+    """Microseconds of '90s', '8min', '12h' or '7d'. Raises ValueError with what is expected."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a duration: write a number and s, min, h or d, such as '8min'")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def _with_local_codes(table: dict[str, Coded]) -> dict[str, str]:
+    return {code: code for code in table} | {alias: code for code, value in table.items() for alias in value.codes}
+
+
+def load_all(directory: Path) -> dict[str, Profile]:
+    """Every `*.toml` profile of a folder, by program id.
+
+    Raises ProfileError for the first file that cannot be used, or if there is none.
+    """
+    if not directory.is_dir():
+        raise ProfileError(f"{directory}: no such folder; give the folder of the program files with --programs")
+    files = sorted(directory.glob("*.toml"))
+    if not files:
+        raise ProfileError(f"{directory}: no program files (*.toml) here; give their folder with --programs")
+    profiles: dict[str, Profile] = {}
+    for file in files:
+        profile = load(file)
+        if profile.program in profiles:
+            raise ProfileError(f"{file}: program: '{profile.program}' is in another file of the folder too; rename one")
+        profiles[profile.program] = profile
+    return profiles
+
+
+def load(file: Path) -> Profile:
+    """One profile. Raises ProfileError."""
+    try:
+        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ProfileError(f"{file}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProfileError(f"{file}: not valid TOML: {error}; mend the line") from error
+    try:
+        profile = msgspec.convert(raw, Profile)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at ")
+        key = where.strip("`").removeprefix("$.") or "top level"
+        raise ProfileError(f"{file}: {key}: {what}; see docs/programs.md for what the key takes") from error
+    for key, problem in _problems(profile):
+        raise ProfileError(f"{file}: {key}: {problem}")
+    return profile
+
+
+def _problems(profile: Profile) -> list[tuple[str, str]]:
+    """Everything that the types cannot say, as (key, what is wrong and what to do)."""
+    found: list[tuple[str, str]] = []
+    try:
+        ZoneInfo(profile.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return [("timezone", f"'{profile.timezone}' is no time zone; use an IANA name such as America/Chicago")]
+    tables: dict[str, dict[str, Coded]] = {
+        "areas": profile.areas,
+        "call_types": profile.call_types,
+        "destinations": profile.destinations,
+        "services": profile.services,
+        "outcomes": {str(code): value for code, value in profile.outcomes.items()},
+    }
+    codes = [("program", profile.program), *((f"{name}.{code}", code) for name, t in tables.items() for code in t)]
+    codes += [(f"teams[{i}].code", team.code) for i, team in enumerate(profile.teams)]
+    for key, code in codes:
+        if not _CODE.fullmatch(code):
+            found.append((key, f"'{code}' is no code; use lower case letters, digits and underscores"))
+        elif code in (OTHER, NO_TEAM, UNRECORDED) and key != "program":
+            found.append((key, f"'{code}' is kept for what the profile does not know; use another code"))
+    for name, table in tables.items():
+        seen: dict[str, str] = {code: code for code in table}
+        for code, value in table.items():
+            for alias in value.codes:
+                if seen.setdefault(alias, code) != code:
+                    found.append((f"{name}.{code}.codes", f"'{alias}' maps to '{seen[alias]}' too; keep one"))
+    if not profile.teams:
+        found.append(("teams", "none given; a program has at least one [[teams]]"))
+    for i, team in enumerate(profile.teams):
+        found += _team_problems(profile, team, f"teams[{i}]")
+    return found
+
+
+def _team_problems(profile: Profile, team: Team, key: str) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    found += [
+        (f"{key}.areas", f"'{area}' is not in [areas]; add it there or mend the name")
+        for area in team.areas
+        if area not in profile.areas
+    ]
+    if not team.hours:
+        found.append((f"{key}.hours", "none given; say when the team works, for example days, from and until"))
+    if team.since and team.until and team.until <= team.since:
+        found.append((f"{key}.until", f"{team.until} is not after since ({team.since}); until is the first day without"))
+    for shift in team.staffing:
+        if not 0 <= shift.units <= 10_000:
+            found.append((f"{key}.staffing.units", f"{shift.units} units planned; give a number from 0 to 10000"))
+    for interval, text in team.targets.items():
+        found += _duration_problems(f"{key}.targets.{interval}", text)
+    for point in team.followups:
+        where = f"{key}.followups.{point.id}"
+        bad = [p for name in ("opens", "due", "lapses") for p in _duration_problems(where, getattr(point, name))]
+        found += bad
+        if not bad and not duration(point.opens) <= duration(point.due) <= duration(point.lapses):
+            found.append((where, "opens, due and lapses must not go back in time; mend their order"))
+    for other in profile.teams:
+        if other is not team and other.code == team.code and _overlap(team, other):
+            found.append((f"{key}.since", f"team '{team.code}' has two versions in force at once; set since/until"))
+    return found
+
+
+def _duration_problems(key: str, text: str) -> list[tuple[str, str]]:
+    try:
+        if duration(text) > 0:
+            return []
+    except ValueError as error:
+        return [(key, str(error))]
+    return [(key, "must be longer than nothing")]
+
+
+def _overlap(a: Team, b: Team) -> bool:
+    latest_start = max(a.since or date.min, b.since or date.min)
+    return latest_start < min(a.until or date.max, b.until or date.max)

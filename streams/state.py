@@ -1,0 +1,616 @@
+"""The state of one program and the one function that changes it: `ProgramState.apply(event, now)`.
+
+`apply` reads no clock and does no I/O: the same events and the same *now* give the same state, whoever calls it: the
+live worker, `verify`, a backtest, the tests. What it changed is handed out by `flush` as records to store.
+
+Two rules make every number survive a crash at any point:
+
+* An event changes **one** record. A call keeps the ids it has seen *and* the facts it has counted, so a stored record
+  is either before the event or after it, never between. Counters are sums over records.
+* Where two records change (archiving), they are written in an order in which every prefix is a valid state.
+
+Keys are `<kind>/<id>`: `c/` calls, `u/<n>/` segments of a unit's statuses, `a/` their archives, `k/` cases, `f` feeds
+and archived counts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from datetime import timedelta
+from hashlib import blake2b
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from streams import events, tally
+from streams.calls import (
+    DISPATCHED,
+    EN_ROUTE,
+    ON_SCENE,
+    CLEARED,
+    AT_DESTINATION,
+    SEEN_CLOSED,
+    SEEN_RECEIVED,
+    SEEN_TO_DISPATCHED,
+    SEEN_TO_ON_SCENE,
+    TRANSPORTING,
+    Call,
+    Leg,
+)
+from streams.cases import Case
+from streams.clock import DAY, Micros, micros
+from streams.programs import NO_TEAM, OTHER, Interval, Profile
+from streams.tally import RESULTS, Cell, Tally
+from streams.units import Entry, Unit, UnitArchive
+
+#: Closed calls are kept this long after closing (or after the last event that touched them), then only their counts.
+KEPT: Micros = 45 * DAY
+#: How often old records are looked for; the work is the same whenever it is done.
+ARCHIVE_EVERY: Micros = DAY // 24
+
+#: What an event may give as its reason; whether a call was served or ineligible is not for it to say.
+REASONS = frozenset(RESULTS) - {"served", "ineligible"}
+
+#: Intervals of a CARE unit: name, start and end point, bit of `Leg.seen`.
+LEG_INTERVALS: tuple[tuple[Interval, int, int, int], ...] = (
+    ("dispatched_to_en_route", DISPATCHED, EN_ROUTE, 1),
+    ("en_route_to_on_scene", EN_ROUTE, ON_SCENE, 2),
+    ("on_scene_to_cleared", ON_SCENE, CLEARED, 4),
+    ("dispatched_to_cleared", DISPATCHED, CLEARED, 8),
+)
+CALL_INTERVALS: tuple[tuple[Interval, int, int], ...] = (
+    ("received_to_dispatched", DISPATCHED, SEEN_TO_DISPATCHED),
+    ("received_to_on_scene", ON_SCENE, SEEN_TO_ON_SCENE),
+)
+_SEEN_TRANSPORT = 16
+_POINT: dict[type, int] = {
+    events.UnitDispatched: DISPATCHED,
+    events.UnitEnRoute: EN_ROUTE,
+    events.UnitOnScene: ON_SCENE,
+    events.UnitTransporting: TRANSPORTING,
+    events.UnitAtDestination: AT_DESTINATION,
+    events.UnitCleared: CLEARED,
+}
+
+Effect = Literal["applied", "late", "duplicate"]
+
+
+class Applied(NamedTuple):
+    """What an event did, and the codes in it that the profile does not know (for the log)."""
+
+    effect: Effect
+    unmapped: tuple[tuple[str, str], ...] = ()
+
+
+_APPLIED, _LATE, _DUPLICATE = Applied("applied"), Applied("late"), Applied("duplicate")
+
+
+class Feeds(msgspec.Struct, array_like=True):
+    """The newest `at` of each topic, and the counts of calls that are no longer kept."""
+
+    newest: dict[str, Micros] = {}
+    cells: list[tuple[Cell, int]] = []
+    bounds: tuple[Micros, ...] = ()
+    spread: list[tuple[Cell, list[int]]] = []
+    gone: list[str] = []  # keys archived last: a crash may have left their records behind
+
+
+_call_decoder = msgspec.msgpack.Decoder(Call)
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def hash8(text: str) -> bytes:
+    """Eight bytes that stand for an id or a token."""
+    return blake2b(text.encode(), digest_size=8).digest()
+
+
+class ProgramState:
+    """The state of one program. Not thread-safe: its owner applies events one after the other."""
+
+    def __init__(self, profile: Profile, bounds: tuple[Micros, ...], records: dict[str, bytes] | None = None) -> None:
+        """State from the records of a changelog (none: empty), with the histogram bounds of `tally.edges`."""
+        self.profile = profile
+        self.tally = Tally(bounds)
+        self.version = 0
+        self.open: dict[str, Call] = {}  # every call not closed, by key
+        self.units: dict[str, Unit] = {}
+        self.cases: dict[str, Case] = {}
+        self.newest: dict[str, Micros] = {}
+        #: Closed calls by local day of closing: (team, area, outcome) -> calls.
+        self.closed_on: dict[int, Counter[Cell]] = defaultdict(Counter)
+        #: Eligible closed calls by local hour of receipt (days since 1 BC x 24 + hour): result -> times received.
+        self.demand_in: dict[int, dict[str, list[Micros]]] = defaultdict(lambda: defaultdict(list))
+        self.people: Counter[int] = Counter()
+        self._kept: dict[str, bytes] = {}  # closed calls, packed: most of the memory, rarely touched
+        self._hot: dict[str, Call] = {}  # closed calls touched since the last flush
+        self._dirty: dict[str, None] = {}
+        self._expiry: dict[int, list[str]] = defaultdict(list)  # day from which a closed call may go
+        self._heirs: dict[str, set[str]] = defaultdict(set)  # unit -> calls that take its team from its status
+        self._archive_at: Micros = 0
+        self._archived = Tally(bounds)
+        self._gone: list[str] = []
+        self._handlers: dict[type, Callable[[Any, Micros, Micros], Applied]] = {
+            events.Heartbeat: self._heartbeat,
+            events.UnitStatus: self._status,
+            **dict.fromkeys(events.CALL_EVENTS, self._call),
+            **dict.fromkeys(events.CASE_EVENTS, self._case),
+        }
+        if records:
+            self._restore(records)
+        self.tally.start(tally.possible(profile))
+
+    # --- the one way in -------------------------------------------------------------------------------------
+
+    def apply(self, event: events.AnyEvent, now: Micros) -> Applied:
+        """Apply one event at clock *now* (microseconds since the epoch)."""
+        if now >= self._archive_at:
+            self._archive(now)
+        at = micros(event.at)
+        applied = self._handlers[type(event)](event, at, now)
+        if applied.effect != "duplicate":
+            topic = event.topic if type(event) is events.Heartbeat else events.TOPIC_OF[type(event)]
+            if at > self.newest.get(topic, 0):
+                self.newest[topic] = at
+            self.version += 1
+        return applied
+
+    def flush(self) -> dict[str, bytes | None]:
+        """The records changed since the last flush, in the order to store them; None: no longer kept."""
+        changed = {key: self._record(key) for key in self._dirty}
+        for key in self._hot:
+            packed = changed.get(key)
+            if packed is not None:
+                self._kept[key] = packed
+        self._hot.clear()
+        self._dirty.clear()
+        return changed
+
+    def _record(self, key: str) -> bytes | None:
+        kind, _, name = key.partition("/")
+        if kind == "c":
+            call = self.open.get(key) or self._hot.get(key)
+            return None if call is None else _encode(call)
+        if kind == "u":
+            number, _, unit = name.partition("/")
+            entries = self.units[unit].segments.get(int(number))
+            return None if entries is None else _encode(entries)
+        if kind == "a":
+            return _encode(self.units[name].archive)
+        if kind == "k":
+            return _encode(self.cases[key])
+        archived = self._archived
+        return _encode(
+            Feeds(
+                self.newest,
+                sorted(archived.cells.items(), key=repr),
+                archived.bounds,
+                sorted(archived.spread.items(), key=repr),
+                self._gone,
+            )
+        )
+
+    # --- calls ----------------------------------------------------------------------------------------------
+
+    def _find(self, key: str) -> Call | None:
+        call = self.open.get(key) or self._hot.get(key)
+        if call is None and (packed := self._kept.get(key)) is not None:
+            call = _call_decoder.decode(packed)
+        return call
+
+    def _call(self, event: events.AnyCallEvent, at: Micros, now: Micros) -> Applied:
+        key = "c/" + event.call
+        call = self._find(key)
+        id = hash8(event.id)
+        if call is None:
+            call = self.open[key] = Call(first=at, legs={}, claims=[], facts=[])
+        elif id in call.ids:
+            return _DUPLICATE
+        late = bool(call.seen & SEEN_CLOSED)
+        if late:
+            self._hot[key] = call
+            self._show(key, call, -1)
+        call.ids += id
+        call.first = min(call.first, at)
+        call.newest = max(call.newest, at)
+        call.touched = max(call.touched, now)
+        unmapped = self._record_facts(event, at, call)
+        if not late:
+            for field, _ in unmapped:
+                self._count(call, tally.UNMAPPED, field, 1)
+            self._count_event(event, call)
+            if type(event) is events.CallClosed:
+                self._close(key, call)
+        if call.seen & SEEN_CLOSED:
+            self._show(key, call, +1)
+            self._expiry[(max(call.closed, call.touched) + KEPT) // DAY].append(key)
+        self._dirty[key] = None
+        if unmapped:
+            return Applied("late" if late else "applied", unmapped)
+        return _LATE if late else _APPLIED
+
+    def _record_facts(self, event: events.AnyCallEvent, at: Micros, call: Call) -> tuple[tuple[str, str], ...]:
+        """Write the event into the call; gives back its codes that the profile does not know."""
+        unmapped: list[tuple[str, str]] = []
+
+        def label(field: str, code: str | None) -> str:
+            if code is None:
+                return ""
+            if not self.profile.knows(field, code):
+                unmapped.append((field, code))
+            return self.profile.label_of(field, code)
+
+        match event:
+            case events.CallReceived():
+                call.received = min(call.received or at, at)
+                call.claims.append((at, label("call_type", event.call_type), label("area", event.area)))
+            case events.CallTriaged():
+                call.triage = max(call.triage or (at, event.eligible), (at, event.eligible))
+                if event.call_type or event.area:
+                    call.claims.append((at, label("call_type", event.call_type), label("area", event.area)))
+            case events.CallClosed():
+                call.closed = min(call.closed or at, at)
+                if event.outcome:
+                    outcome = (at, label("outcome", event.outcome))
+                    call.outcome = min(call.outcome or outcome, outcome)
+                if event.unserved_reason in REASONS:
+                    reason = (at, event.unserved_reason)
+                    call.reason = min(call.reason or reason, reason)
+                if event.person:
+                    # the token's hash within the program: enough to count people, useless to find one
+                    person = (at, int.from_bytes(hash8(f"{event.program}/{event.person}"), "big"))
+                    call.person = min(call.person or person, person)
+            case events.UnitEvent():
+                leg = call.legs.get(event.unit)
+                if leg is None:
+                    leg = call.legs[event.unit] = Leg()
+                point = _POINT[type(event)]
+                leg.at[point] = min(leg.at[point] or at, at)
+                if event.agency:
+                    agency = (at, str(event.agency))
+                    leg.agency = min(leg.agency or agency, agency)
+                if type(event) is events.UnitDispatched and event.team:
+                    team = (at, label("team", event.team))
+                    leg.team = min(leg.team or team, team)
+                if type(event) is events.UnitTransporting:
+                    label("destination", event.destination)
+            case events.ReferralMade():
+                label("service", event.service)
+            case _:
+                pass  # contact made, force and needles are counted, and leave nothing else behind
+        return tuple(unmapped)
+
+    def _count_event(self, event: events.AnyCallEvent, call: Call) -> None:
+        """Count what this event is the first to record."""
+        area = call.area
+        match event:
+            case events.CallReceived():
+                if not call.seen & SEEN_RECEIVED:
+                    call.seen |= SEEN_RECEIVED
+                    source = event.source or OTHER
+                    self._count(call, tally.RECEIVED, area, call.call_type, source, 1)
+                self._observe_call(call, area)
+            case events.UnitEvent():
+                leg = call.legs[event.unit]
+                if leg.care:
+                    self._observe_call(call, area)
+                    self._observe_leg(call, event.unit, leg, area)
+                    if type(event) is events.UnitTransporting and not leg.seen & _SEEN_TRANSPORT:
+                        leg.seen |= _SEEN_TRANSPORT
+                        place = self.profile.label_of("destination", event.destination or OTHER)
+                        self._count(call, tally.TRANSPORT, self.team(event.unit, leg), place, 1)
+            case events.UseOfForce():
+                self._count(call, tally.FORCE, str(event.level), 1)
+            case events.NeedlesCollected():
+                self._count(call, tally.NEEDLES, area, event.count)
+            case events.ReferralMade():
+                self._count(call, tally.REFERRAL, self.profile.label_of("service", event.service), 1)
+            case _:
+                pass
+
+    def _observe_call(self, call: Call, area: str) -> None:
+        for interval, point, seen in CALL_INTERVALS:
+            if not call.seen & seen and call.received and (reached := call.first_to(point)):
+                call.seen |= seen
+                unit, leg = reached
+                self._observe(call, self.team(unit, leg), area, interval, leg.at[point] - call.received)
+
+    def _observe_leg(self, call: Call, unit: str, leg: Leg, area: str) -> None:
+        for interval, start, end, seen in LEG_INTERVALS:
+            if not leg.seen & seen and leg.at[start] and leg.at[end]:
+                leg.seen |= seen
+                self._observe(call, self.team(unit, leg), area, interval, leg.at[end] - leg.at[start])
+
+    def _observe(self, call: Call, team: str, area: str, interval: Interval, took: Micros) -> None:
+        if took < 0:
+            self._count(call, tally.DISORDER, interval, 1)
+        else:
+            self._count(call, tally.INTERVAL, team, area, interval, took)
+
+    def _close(self, key: str, call: Call) -> None:
+        """Count the call's end: outcome, result, police. From here its counters stand."""
+        call.seen |= SEEN_CLOSED
+        del self.open[key]
+        self._hot[key] = call
+        area = call.area
+        team, outcome = self._team_of(call), call.outcome_label
+        self._count(call, tally.CLOSED, team, area, call.call_type, outcome, 1)
+        self._count(call, tally.DEMAND, area, self.result(call), 1)
+        involvement, freed = call.police
+        self._count(call, tally.POLICE, area, involvement, 1)
+        if freed:
+            self._count(call, tally.FREED, freed)
+
+    def _count(self, call: Call, *fact: str | int) -> None:
+        call.facts.append(fact)
+        self.tally.add(fact)
+
+    # --- what a call is, from its facts ---------------------------------------------------------------------
+
+    def team(self, unit: str, leg: Leg) -> str:
+        """A unit's team on a call: from its dispatch, else from its status at that time, else `other`."""
+        if leg.team:
+            return leg.team[1]
+        known = self.units.get(unit)
+        return known.team_at(leg.first) if known else OTHER
+
+    def _team_of(self, call: Call) -> str:
+        reached = call.first_to(ON_SCENE) or call.first_to(DISPATCHED)
+        return self.team(*reached) if reached else NO_TEAM
+
+    def result(self, call: Call) -> str:
+        """Result of a call (`care_demand_total`): the first of the contract's list that fits."""
+        if call.first_to(ON_SCENE):
+            return "served"
+        if call.ineligible:
+            return "ineligible"
+        if call.reason:
+            return call.reason[1]
+        outcome = call.outcome_label
+        if outcome == "resolved_by_other":
+            return "handled_by_other"
+        if outcome == "cancelled":
+            return "cancelled"
+        when = self.profile.local(call.start)
+        covering = self.profile.covering(call.area, when)
+        if not covering:
+            return "outside_area"
+        if not any(team.works(when) for team in covering):
+            return "outside_hours"
+        teams = {team.code for team in covering}
+        statuses = [known[0] for unit in self.units.values() if (known := unit.known_at(call.start)) and known[1] in teams]
+        if all(status == "off_duty" for status in statuses):
+            return "no_unit_on_duty"
+        if "available" not in statuses:
+            return "all_units_busy"
+        if self.profile.triages and call.triage is None:
+            return "not_triaged"
+        return "unknown"
+
+    def _show(self, key: str, call: Call, sign: int) -> None:
+        """Add a closed call to the gauges, or take it out of them before it changes."""
+        day = self.profile.local(call.closed).toordinal()
+        cell = (self._team_of(call), call.area, call.outcome_label)
+        self.closed_on[day][cell] += sign
+        if not self.closed_on[day][cell]:
+            del self.closed_on[day][cell]
+            if not self.closed_on[day]:
+                del self.closed_on[day]
+        if call.received and (result := self.result(call)) != "ineligible":
+            shown = result if result in ("served", "outside_hours") else "unmet"
+            received = self.profile.local(call.received)
+            hour = received.toordinal() * 24 + received.hour
+            times = self.demand_in[hour][shown]
+            if sign > 0:
+                times.append(call.received)
+            else:
+                times.remove(call.received)
+                if not any(self.demand_in[hour].values()):
+                    del self.demand_in[hour]
+        if call.person:
+            self._person(call.person[1], sign)
+        for unit, leg in call.legs.items():
+            if leg.team is None and leg.care:
+                if sign > 0:
+                    self._heirs[unit].add(key)
+                else:
+                    self._heirs[unit].discard(key)
+
+    def _person(self, person: int, sign: int) -> None:
+        self.people[person] += sign
+        if not self.people[person]:
+            del self.people[person]
+
+    # --- units, feeds, cases --------------------------------------------------------------------------------
+
+    def _status(self, event: events.UnitStatus, at: Micros, now: Micros) -> Applied:
+        id = int.from_bytes(hash8(event.id), "big")
+        unit = self.units.get(event.unit)
+        if unit is None:
+            unit = self.units[event.unit] = Unit()
+        elif id in unit.ids:
+            return _DUPLICATE
+        codes = (("team", event.team), ("area", event.area))
+        unmapped = tuple((field, code) for field, code in codes if code and not self.profile.knows(field, code))
+        entry = Entry(
+            at=at,
+            id=id,
+            late=unit.is_late(at, id),
+            status=event.status,
+            team=self.profile.label_of("team", event.team),
+            area=self.profile.label_of("area", event.area) if event.area else "",
+            unmapped=" ".join(field for field, _ in unmapped),
+        )
+        # only a unit that changes its team can change what is known of its calls
+        heirs = [] if unit.teams == {entry.team} else sorted(self._heirs.get(event.unit, ()))
+        calls = [(key, call) for key in heirs if (call := self._find(key))]
+        for key, call in calls:
+            self._show(key, call, -1)
+        number = unit.append(entry)
+        for key, call in calls:
+            self._show(key, call, +1)
+        self._dirty[f"u/{number}/{event.unit}"] = None
+        return Applied("applied", unmapped) if unmapped else _APPLIED
+
+    def _heartbeat(self, event: events.Heartbeat, at: Micros, now: Micros) -> Applied:
+        if at > self.newest.get(event.topic, 0):
+            self._dirty["f"] = None
+        return _APPLIED
+
+    def _case(self, event: events.AnyCaseEvent, at: Micros, now: Micros) -> Applied:
+        key = "k/" + event.case
+        case = self.cases.get(key)
+        id = hash8(event.id)
+        if case is None:
+            case = self.cases[key] = Case(attempts=[], outreach=[], facts=[])
+        elif id in case.ids:
+            return _DUPLICATE
+        case.ids += id
+        case.newest = max(case.newest, at)
+        unmapped: list[tuple[str, str]] = []
+        match event:
+            case events.CaseOpened():
+                codes = (("team", event.team), ("area", event.area))
+                unmapped = [(f, c) for f, c in codes if c and not self.profile.knows(f, c)]
+                team = self.profile.label_of("team", event.team)
+                area = self.profile.label_of("area", event.area or OTHER)
+                opened = (at, str(event.kind), team, area, event.call or "")
+                case.opened = min(case.opened or opened, opened)
+                if event.person:
+                    if case.person:
+                        self._person(case.person[1], -1)
+                    person = (at, int.from_bytes(hash8(f"{event.program}/{event.person}"), "big"))
+                    case.person = min(case.person or person, person)
+                    self._person(case.person[1], +1)
+            case events.FollowupAttempted():
+                case.attempts.append((at, event.followup, str(event.result)))
+            case events.OutreachAttempted():
+                case.outreach.append((at, event.located))
+            case events.CaseClosed():
+                case.closed = min(case.closed or at, at)
+        for field, _ in unmapped:
+            fact = (tally.UNMAPPED, field, 1)
+            case.facts.append(fact)
+            self.tally.add(fact)
+        self._dirty[key] = None
+        return Applied("applied", tuple(unmapped)) if unmapped else _APPLIED
+
+    # --- what is no longer kept -----------------------------------------------------------------------------
+
+    def _archive(self, now: Micros) -> None:
+        """Fold old records into archived counts. Their records go after the archive is written: see the module."""
+        self._archive_at = now + ARCHIVE_EVERY
+        gone: list[str] = []
+        for day in sorted(day for day in self._expiry if day <= now // DAY):
+            for key in self._expiry.pop(day):
+                call = self._find(key)
+                if call is None or not call.seen & SEEN_CLOSED:
+                    continue
+                until = max(call.closed, call.touched) + KEPT
+                if until > now:
+                    if until // DAY == day:  # it goes later this very day
+                        self._expiry[day].append(key)
+                    continue
+                self._show(key, call, -1)
+                for fact in call.facts:
+                    self._archived.add(fact)
+                self._kept.pop(key, None)
+                self._hot.pop(key, None)
+                gone.append(key)
+        if gone:
+            self._gone = sorted(gone)
+            self._dirty.pop("f", None)
+            self._dirty["f"] = None  # before the records that it replaces, and after all that came earlier
+            self._dirty.update(dict.fromkeys(self._gone))
+        for name, unit in list(self.units.items()):
+            if segments := unit.expired(now - KEPT):
+                self.units[name] = unit.without(segments)
+                self._dirty["a/" + name] = None
+                self._dirty.update(dict.fromkeys(f"u/{number}/{name}" for number in segments))
+
+    def _restore(self, records: dict[str, bytes]) -> None:
+        if packed := records.get("f"):
+            feeds = msgspec.msgpack.decode(packed, type=Feeds)
+            self._restore_archived(feeds)
+        decode_entries = msgspec.msgpack.Decoder(list[Entry]).decode
+        segments: dict[str, dict[int, bytes]] = defaultdict(dict)
+        for key, packed in records.items():
+            kind, _, name = key.partition("/")
+            if kind == "u":
+                segment, _, unit_id = name.partition("/")
+                segments[unit_id][int(segment)] = packed
+            elif kind == "a":
+                self.units[name] = Unit(msgspec.msgpack.decode(packed, type=UnitArchive))
+        for unit_id, parts in segments.items():
+            unit = self.units.setdefault(unit_id, Unit())
+            for number in sorted(parts):
+                if number >= unit.archive.segments:
+                    for entry in decode_entries(parts[number]):
+                        unit.insert(number, entry)
+                        self._seen("status", entry.at)
+        gone = set(self._gone)
+        for key, packed in records.items():
+            kind = key[:2]
+            if kind == "c/" and key not in gone:
+                self._restore_call(key, packed)
+            elif kind == "k/":
+                case = self.cases[key] = msgspec.msgpack.decode(packed, type=Case)
+                self._seen("followup", case.newest)
+                for fact in case.facts:
+                    self.tally.add(fact)
+                if case.person:
+                    self._person(case.person[1], +1)
+
+    def _restore_call(self, key: str, packed: bytes) -> None:
+        call = _call_decoder.decode(packed)
+        self._seen("dispatch", call.newest)
+        for fact in call.facts:
+            self.tally.add(fact)
+        if call.seen & SEEN_CLOSED:
+            self._kept[key] = packed
+            self._show(key, call, +1)
+            self._expiry[(max(call.closed, call.touched) + KEPT) // DAY].append(key)
+        else:
+            self.open[key] = call
+
+    def _restore_archived(self, feeds: Feeds) -> None:
+        self.newest = dict(feeds.newest)
+        self._gone = feeds.gone
+        for sums in (self._archived, self.tally):
+            sums.cells.update(feeds.cells)
+            for cell, row in feeds.spread:
+                sums.merge(cell, feeds.bounds, row)
+
+    def _seen(self, topic: str, at: Micros) -> None:
+        self.newest[topic] = max(self.newest.get(topic, 0), at)
+
+    # --- for the read model ---------------------------------------------------------------------------------
+
+    @property
+    def unmapped(self) -> Counter[str]:
+        """Unknown codes by field: those of calls and cases, and those of units."""
+        counts = Counter({str(cell[1]): n for cell, n in self.tally.cells.items() if cell[0] == tally.UNMAPPED})
+        for unit in self.units.values():
+            counts.update(unit.unmapped)
+        return counts
+
+    def demand_since(self, now: Micros, days: int) -> Counter[tuple[int, int, str]]:
+        """Eligible closed calls received in the last local days: (weekday, hour, result) -> calls."""
+        end = self.profile.local(now)
+        start = end - timedelta(days=days)
+        first = start.toordinal() * 24 + start.hour
+        since = micros(start)
+        counts: Counter[tuple[int, int, str]] = Counter()
+        for bucket, results in self.demand_in.items():
+            if bucket >= first:
+                weekday, hour = (bucket // 24 - 1) % 7, bucket % 24
+                for result, times in results.items():
+                    n = len(times) if bucket > first else sum(at >= since for at in times)
+                    counts[weekday, hour, result] += n
+        return counts
+
+    @property
+    def kept_calls(self) -> int:
+        """Calls kept, open and closed."""
+        return len(self.open) + len(self._kept)
+

@@ -1,0 +1,123 @@
+"""Counters as sums of facts. A fact is (family, label values..., amount); the letters below are the families.
+
+The letters are stored with every call, so they are short and never change their meaning.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from streams.calls import Fact
+from streams.clock import SECOND, Micros
+from streams.events import SOURCES
+from streams.programs import FIELDS, INTERVALS, NO_TEAM, OTHER, OUTCOMES, UNRECORDED, Profile
+
+RECEIVED: Final = "r"  # area, call_type, source
+CLOSED: Final = "c"  # team, area, call_type, outcome
+DEMAND: Final = "d"  # area, result
+INTERVAL: Final = "i"  # team, area, interval; the amount is the time in microseconds
+DISORDER: Final = "x"  # interval
+TRANSPORT: Final = "t"  # team, destination
+POLICE: Final = "p"  # area, involvement
+FREED: Final = "e"  # amount in microseconds
+FORCE: Final = "f"  # level
+NEEDLES: Final = "n"  # area
+REFERRAL: Final = "s"  # service
+UNMAPPED: Final = "u"  # field
+
+RESULTS = (
+    "served",
+    "ineligible",
+    "handled_by_other",
+    "cancelled",
+    "outside_area",
+    "outside_hours",
+    "no_unit_on_duty",
+    "all_units_busy",
+    "not_triaged",
+    "unknown",
+)
+INVOLVEMENTS = ("none", "cancelled", "released", "stayed")
+
+#: Histogram edges in seconds: 30 s is the finest that dispatch stamps resolve, 4 h is a long scene with transport.
+BASE_EDGES = (30, 60, 120, 180, 300, 480, 600, 900, 1200, 1800, 2700, 3600, 7200, 14400)
+
+Cell = tuple[str | int, ...]
+
+
+def edges(profiles: Iterable[Profile]) -> tuple[Micros, ...]:
+    """Upper bounds of the interval histogram: the base ones and every target, microseconds.
+
+    The same for all programs of a worker, so that sums over programs keep their meaning.
+    """
+    targets = {target for profile in profiles for target in profile.targets.values()}
+    return tuple(sorted({edge * SECOND for edge in BASE_EDGES} | targets))
+
+
+def possible(profile: Profile) -> Iterator[Cell]:
+    """Every cell that the profile makes possible; counters start there at 0, so that no first increment is lost."""
+    areas = (*profile.areas, OTHER)
+    call_types = (*profile.call_types, OTHER)
+    outcomes = (*OUTCOMES, UNRECORDED, OTHER)
+    for area in areas:
+        teams = profile.teams_of(area)
+        yield from ((RECEIVED, area, kind, source) for kind in call_types for source in SOURCES)
+        yield from ((CLOSED, t, area, k, o) for t in (*teams, NO_TEAM, OTHER) for k in call_types for o in outcomes)
+        yield from ((INTERVAL, team, area, interval) for team in (*teams, OTHER) for interval in INTERVALS)
+        yield from ((DEMAND, area, result) for result in RESULTS)
+        yield from ((POLICE, area, involvement) for involvement in INVOLVEMENTS)
+        yield (NEEDLES, area)
+    places = (*profile.destinations, OTHER)
+    yield from ((TRANSPORT, team, place) for team in (*profile.team_codes, OTHER) for place in places)
+    yield from ((REFERRAL, service) for service in (*profile.services, OTHER))
+    yield from ((FORCE, level) for level in ("1", "2", "3"))
+    yield from ((DISORDER, interval) for interval in INTERVALS)
+    yield from ((UNMAPPED, field) for field in FIELDS)
+    yield (FREED,)
+
+
+class Tally:
+    """Sums of facts: `cells` for counters, `spread` for the interval histogram (a count per edge, +Inf, the sum)."""
+
+    def __init__(self, bounds: tuple[Micros, ...]) -> None:
+        """An empty tally with the histogram's upper bounds (microseconds)."""
+        self.bounds = bounds
+        self.cells: dict[Cell, int] = {}
+        self.spread: dict[Cell, list[int]] = {}
+
+    def start(self, cells: Iterable[Cell]) -> None:
+        """Make sure that these cells are there."""
+        for cell in cells:
+            if cell[0] == INTERVAL:
+                self.row(cell)
+            else:
+                self.cells.setdefault(cell, 0)
+
+    def add(self, fact: Fact) -> None:
+        """Add one fact."""
+        amount = fact[-1]
+        cell = fact[:-1]
+        assert isinstance(amount, int)
+        if cell[0] == INTERVAL:
+            row = self.row(cell)
+            row[bisect_left(self.bounds, amount)] += 1
+            row[-1] += amount
+        else:
+            self.cells[cell] = self.cells.get(cell, 0) + amount
+
+    def row(self, cell: Cell) -> list[int]:
+        """The histogram row of a cell, made at zero if it is new."""
+        row = self.spread.get(cell)
+        if row is None:
+            row = self.spread[cell] = [0] * (len(self.bounds) + 2)
+        return row
+
+    def merge(self, cell: Cell, bounds: tuple[Micros, ...], row: list[int]) -> None:
+        """Add a stored histogram row; where targets moved the bounds since, a count goes to the next bound up."""
+        mine = self.row(cell)
+        for bound, count in zip(bounds, row[:-2], strict=True):
+            mine[bisect_left(self.bounds, bound)] += count
+        mine[-2] += row[-2]
+        mine[-1] += row[-1]

@@ -1,0 +1,145 @@
+"""A unit's statuses: the one with the latest `at` holds, and the past can be asked for."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from typing import NamedTuple
+
+import msgspec
+
+from streams.clock import Micros
+from streams.programs import OTHER
+
+#: Entries of a changelog record. Small, because a record is written again with each of its entries.
+SEGMENT = 32
+
+
+class Entry(NamedTuple):
+    """One status as it was applied. `late`: an entry of a later time was known already; it adds no time."""
+
+    at: Micros
+    id: int
+    late: bool
+    status: str
+    team: str
+    area: str  # "" where not given
+    unmapped: str  # the field that had an unknown code, or two with a blank between
+
+
+class UnitArchive(msgspec.Struct, array_like=True):
+    """What is left of entries that are no longer kept: their time and what they counted."""
+
+    segments: int = 0  # segments 0..n-1 are in here
+    seconds: list[tuple[str, str, Micros]] = []
+    unmapped: dict[str, int] = {}
+
+
+class Unit:
+    """One unit. Built only by `insert`, entry after entry in the order of arrival; so is the restored one."""
+
+    def __init__(self, archive: UnitArchive | None = None) -> None:
+        """A unit without a status, or with what its archive holds."""
+        self.archive = archive or UnitArchive()
+        self.segments: dict[int, list[Entry]] = {}
+        self.last_segment = self.archive.segments
+        self.ids: set[int] = set()
+        self.held: Entry | None = None
+        self.micros: dict[tuple[str, str], Micros] = {(t, s): n for t, s, n in self.archive.seconds}
+        self.unmapped = dict(self.archive.unmapped)
+        # all kept entries by time: (at, id) order in parallel arrays, the meaning in `_meaning`
+        self._at = array("q")
+        self._id = array("Q")
+        self._code = array("H")
+        self._meaning: list[tuple[str, str, str]] = []
+        self._codes: dict[tuple[str, str, str], int] = {}
+
+    def is_late(self, at: Micros, id: int) -> bool:
+        """Whether a later status is known."""
+        return self.held is not None and (at, id) < (self.held.at, self.held.id)
+
+    def append(self, entry: Entry) -> int:
+        """Apply a new entry; the number of its segment (the record to write)."""
+        if len(self.segments.get(self.last_segment, ())) >= SEGMENT:
+            self.last_segment += 1
+        self.insert(self.last_segment, entry)
+        return self.last_segment
+
+    def insert(self, segment: int, entry: Entry) -> None:
+        """Add an entry to a segment."""
+        self.segments.setdefault(segment, []).append(entry)
+        self.last_segment = max(self.last_segment, segment)
+        self.ids.add(entry.id)
+        for field in entry.unmapped.split():
+            self.unmapped[field] = self.unmapped.get(field, 0) + 1
+        if not entry.late:
+            if self.held is not None:
+                owner = (self.held.team, self.held.status)
+                self.micros[owner] = self.micros.get(owner, 0) + entry.at - self.held.at
+            self.held = entry
+        where = len(self._at)
+        while where and (self._at[where - 1], self._id[where - 1]) > (entry.at, entry.id):
+            where -= 1
+        meaning = (entry.status, entry.team, entry.area)
+        code = self._codes.get(meaning)
+        if code is None:
+            code = self._codes[meaning] = len(self._meaning)
+            self._meaning.append(meaning)
+        self._at.insert(where, entry.at)
+        self._id.insert(where, entry.id)
+        self._code.insert(where, code)
+
+    def known_at(self, at: Micros) -> tuple[str, str] | None:
+        """Status and team that held at a time; before the first known entry: nothing."""
+        where = bisect_right(self._at, at) - 1
+        if where < 0:
+            return None
+        status, team, _ = self._meaning[self._code[where]]
+        return status, team
+
+    def team_at(self, at: Micros) -> str:
+        """The team by the last status at a time; else by the first one after; else `other`."""
+        if not self._at:
+            return OTHER
+        where = max(bisect_right(self._at, at) - 1, 0)
+        return self._meaning[self._code[where]][1]
+
+    @property
+    def teams(self) -> set[str]:
+        """All teams that its kept statuses named."""
+        return {team for _, team, _ in self._meaning}
+
+    @property
+    def area(self) -> str:
+        """The area of the status that holds; where it gave none, the last one given."""
+        for code in reversed(self._code):
+            if self._meaning[code][2]:
+                return self._meaning[code][2]
+        return OTHER
+
+    def expired(self, before: Micros) -> list[int]:
+        """The oldest segments of which every entry is older than a time; never the one with the held entry."""
+        gone = []
+        for number in sorted(self.segments):
+            entries = self.segments[number]
+            if number == self.last_segment or self.held in entries or max(e.at for e in entries) >= before:
+                break
+            gone.append(number)
+        return gone
+
+    def without(self, gone: list[int]) -> Unit:
+        """The same unit with its oldest segments folded into the archive: same totals, shorter past."""
+        rest = Unit()
+        for number in sorted(self.segments.keys() - set(gone)):
+            for entry in self.segments[number]:
+                rest.insert(number, entry)
+        archive = UnitArchive(
+            segments=gone[-1] + 1,
+            seconds=[(t, s, n - rest.micros.get((t, s), 0)) for (t, s), n in sorted(self.micros.items())],
+            unmapped={f: n - rest.unmapped.get(f, 0) for f, n in sorted(self.unmapped.items())},
+        )
+        kept = Unit(archive)
+        for number, entries in sorted(rest.segments.items()):
+            for entry in entries:
+                kept.insert(number, entry)
+        return kept
