@@ -25,6 +25,8 @@ log = structlog.get_logger()
 MOVED = "carewatch-moved-from"
 #: How many records may be on their way to the broker before the agents wait.
 IN_FLIGHT = 2000
+#: How many different unknown codes are logged.
+MOST_TOLD = 1000
 
 
 class Sink(Protocol):
@@ -54,6 +56,7 @@ class Intake:
         self._sink = sink
         self._deadletter = deadletter
         self._prefix = prefix
+        self._told: set[tuple[str, str, str]] = set()
         self._room = asyncio.Semaphore(IN_FLIGHT)
 
     async def take(self, topic: Topic, event: Any) -> None:
@@ -108,7 +111,7 @@ class Intake:
             return [self._reject(topic, message, door.Rejected("invalid_field", "could not be applied; see the log"))]
         self._count(topic, decoded, applied.effect)
         for field, code in applied.unmapped:
-            log.warning("unknown code", program=decoded.program, field=field, code=code)
+            self._tell(decoded.program, field, code)
         return [
             self._sink.store(home, table_key(home, decoded.program, key), value) for key, value in changed.items()
         ]
@@ -121,6 +124,12 @@ class Intake:
             self._pipeline.late[topic] += 1
         self._pipeline.applied[event.program, topic, type(event)] += 1
         self._pipeline.observe_delay(topic, (wall() - micros(event.at)) / SECOND)
+
+    def _tell(self, program: str, field: str, code: str) -> None:
+        """Log an unknown code, once a process: a feed may send it with every call."""
+        if len(self._told) < MOST_TOLD and (program, field, code) not in self._told:
+            self._told.add((program, field, code))
+            log.warning("unknown code, counted as other", program=program, field=field, code=code)
 
     def _reject(self, topic: Topic, message: Any, rejected: door.Rejected) -> Awaitable[Any]:
         self._pipeline.rejected[topic, rejected.reason] += 1

@@ -17,7 +17,7 @@ from streams.events import Topic
 
 log = structlog.get_logger()
 
-#: Seconds to wait at most: a feed that cannot be read must not hold up the calls for longer.
+#: Seconds to wait while nothing moves: a feed that cannot be read must not hold up the calls for longer.
 PATIENCE = 5.0
 #: A log may end in offsets that are no records (transaction markers): fetched to the end and quiet this long is done.
 SETTLED = 0.1
@@ -59,7 +59,6 @@ class Order:
         if dispatch is None:
             return
         now = asyncio.get_running_loop().time
-        give_up = now() + PATIENCE
         end: int | None = None
         idle_since, seen = now(), -1
         while True:
@@ -72,7 +71,7 @@ class Order:
             if end is not None and status is not None:
                 if done >= end or (status.position >= end and now() - idle_since > SETTLED):
                     break
-            if now() > give_up:
+            if now() - idle_since > PATIENCE:
                 log.warning("statuses lag behind dispatch", partition=partition, offset=offset)
                 break
             await asyncio.sleep(LOOK)

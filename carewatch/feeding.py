@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import heapq
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO, Literal
 
 from carewatch.settings import default
 from feeds import simulate as simulator
@@ -19,7 +20,7 @@ from feeds.replay import WallClock, live, paced, read_events, write_events
 from feeds.simulation import builtin, load_simulation
 from feeds.wire import Line
 from streams.clock import micros
-from streams.events import Event, Heartbeat
+from streams.events import Event, Heartbeat, Topic
 from streams.programs import Profile, load, load_all
 
 MAPPINGS = Path(read_cad.__code__.co_filename).parent / "mappings"
@@ -49,7 +50,7 @@ def simulate(args: argparse.Namespace) -> int:
 
 def replay(args: argparse.Namespace) -> int:
     """The command `replay`."""
-    speed = "max" if args.speed == "max" else _factor(args.speed)
+    speed: float | Literal["max"] = "max" if args.speed == "max" else _factor(args.speed)
     items: Iterable[Event | Line]
     if args.mapping:
         named = MAPPINGS / f"{args.mapping}.toml"
@@ -63,6 +64,7 @@ def replay(args: argparse.Namespace) -> int:
 
 
 def _deliver(items: Iterable[Event | Line], out: str | None, broker: str) -> int:
+    counts: Mapping[Topic, int]
     if out:
         events = (item.event if isinstance(item, Line) else item for item in items)
         with nullcontext(sys.stdout.buffer) if out == "-" else _create(out) as file:
@@ -74,7 +76,7 @@ def _deliver(items: Iterable[Event | Line], out: str | None, broker: str) -> int
     return 0
 
 
-def _create(out: str):  # type: ignore[no-untyped-def]  # the type of an open binary file is longer than the function
+def _create(out: str) -> BinaryIO:
     try:
         return Path(out).open("wb")
     except OSError as error:

@@ -11,20 +11,17 @@ import asyncio
 import math
 import time
 
-import urllib.request
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
-from prometheus_client.parser import text_string_to_metric_families
-
 from agents.collector import HELD
 from agents.intake import arrival
 from agents.owner import Owner
 from agents.settings import Settings, WorkerError
-from agents.web import NOW_HEADER
+from carewatch.scrape import Labels, Numbers, scrape
 from carewatch.settings import worker_settings
 from streams import door
 from streams import metrics as m
@@ -34,8 +31,6 @@ from streams.programs import Profile, load_all
 from streams.read import Spread, read
 from streams.state import ProgramState
 
-Key = tuple[str, tuple[tuple[str, str], ...]]
-Numbers = dict[Key, float]
 SHOWN = 10
 #: Dispatch records read ahead before the statuses that came before them are applied.
 ROUND = 100_000
@@ -67,7 +62,7 @@ async def _run(settings: Settings, profiles: Mapping[str, Profile], workers: lis
     if result.problems:
         print(f"NOT EQUAL: {len(result.problems)} differences over {result.compared} numbers")
         return 1
-    print(f"equal: {result.compared} numbers of {len(result.programs)} programs ({', '.join(sorted(result.programs))})")
+    print(f"equal: {result.compared} numbers of {', '.join(sorted(result.programs))}")
     return 0
 
 
@@ -185,7 +180,7 @@ def _compare(fold: Fold, workers: list[str]) -> Result:
     states = {state.profile.program: state for state in fold.states}
     for url in workers:
         try:
-            now, live = _scrape(url)
+            now, live = scrape(url)
         except (OSError, ValueError) as error:
             problems.append(f"{url}: cannot be read: {error}; give the workers' addresses with --worker")
             continue
@@ -194,7 +189,7 @@ def _compare(fold: Fold, workers: list[str]) -> Result:
             if program not in states:
                 problems.append(f"{url}: program {program} has no file here; give the worker's folder with --programs")
                 continue
-            shown = {key: value for key, value in live.items() if ("program", program) in key[1]}
+            shown = {k: value for k, value in live.items() if k[0] in _SAMPLES and ("program", program) in k[1]}
             expected = _numbers(states[program], now)
             compared += len(expected)
             problems += [f"{url}: {line}" for line in _differences(expected, shown)]
@@ -215,23 +210,15 @@ def _differences(expected: Numbers, shown: Numbers) -> Iterator[str]:
             yield f"{_text(key)}: {have:.15g}, the fold says {want:.15g}"
 
 
-def _text(key: Key) -> str:
+def _text(key: tuple[str, Labels]) -> str:
     return key[0] + "{" + ",".join(f'{name}="{value}"' for name, value in key[1]) + "}"
 
 
-_NAMES = {metric.name for metric in m.PROGRAM_METRICS}
-
-
-def _scrape(url: str) -> tuple[Micros, Numbers]:
-    with urllib.request.urlopen(url.rstrip("/") + "/metrics", timeout=30) as answer:  # noqa: S310  # the user's own address
-        now = int(answer.headers[NOW_HEADER] or 0)
-        text = answer.read().decode()
-    numbers: Numbers = {}
-    for family in text_string_to_metric_families(text):
-        if family.name in _NAMES or f"{family.name}_total" in _NAMES:
-            for sample in family.samples:
-                numbers[sample.name, tuple(sorted(sample.labels.items()))] = sample.value
-    return now, numbers
+_SAMPLES = {
+    name
+    for metric in m.PROGRAM_METRICS
+    for name in ([f"{metric.name}_{part}" for part in ("bucket", "count", "sum")] if metric is m.INTERVAL else [metric.name])
+}
 
 
 def _numbers(state: ProgramState, now: Micros) -> Numbers:

@@ -8,6 +8,7 @@ from typing import Any
 
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError
 from kafka.partitioner.default import murmur2
 
 from feeds.brokers import CONNECT_MS, addresses, reachable, topic_names
@@ -55,6 +56,10 @@ def send_all(
         )
         try:
             return _send(producer, events, names, partitions, progress)
+        except KafkaError:
+            # else the client waits for each batch's own timeout, and complains when it is collected
+            producer._sender.force_close()
+            raise
         finally:
             producer.close(timeout=5)  # everything is confirmed or has failed by now
 
@@ -88,6 +93,9 @@ def _send(
             # a live feed is slow: what failed must show at once, not when the buffer is full
             while unconfirmed and (unconfirmed[0].is_done or len(unconfirmed) > MAX_UNCONFIRMED):
                 _confirm(unconfirmed.popleft())
+    except KafkaError:
+        unconfirmed.clear()  # the broker is lost: nothing more to wait for
+        raise
     finally:
         while unconfirmed:
             _confirm(unconfirmed.popleft())

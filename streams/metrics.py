@@ -151,3 +151,24 @@ DELAY = _m("care_event_delay_seconds", "histogram", "topic", "Time from an event
 READY = _m("care_worker_ready", "gauge", "", "1 once the worker is assigned and recovered.")
 BUILD = _m("care_build_info", "gauge", "version", "The version that runs; always 1.")
 PIPELINE_METRICS = (EVENTS, REJECTED, DUPLICATE, LATE, CONFLICTS, DELAY, READY, BUILD)
+
+
+def reference() -> str:
+    """The metric reference, as Markdown."""
+    rows = "\n".join(
+        f"| `{metric.name}` | {', '.join(metric.labels) or '-'} | {metric.kind} | {metric.help} |"
+        for metric in (*PROGRAM_METRICS, *PIPELINE_METRICS)
+    )
+    return f"""# Metrics of a worker
+
+Generated from `streams/metrics.py`; do not edit. Served at `/metrics` in the Prometheus text format and OpenMetrics.
+
+Every combination that a program's profile makes possible is there from the start at 0. Nothing of a program is there
+while this worker does not own it or is not recovered. Codes that the profile does not know count under `other`. Times
+are timestamps, not ages. There are no ids in labels, ever. Counters of calls and units survive restarts, kills and a
+move to another worker exactly; `care_events_*` and `care_partition_conflicts_total` are of the process.
+
+| metric | labels | kind | what |
+|---|---|---|---|
+{rows}
+"""

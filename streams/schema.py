@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from streams import door, events
+from streams import door, events, metrics
 
 Json = dict[str, Any]
 
@@ -37,7 +37,7 @@ _ABOUT: Mapping[events.Topic, str] = {
     "followup": "What happens to a person's case after the call.",
 }
 _INFO = """\
-Events of community crisis response programs, for CARE Watch.
+Events of community crisis response programs, for carewatch.
 
 Every record is one event: a UTF-8 JSON object of at most 64 KiB, with the program's id as its key. One program is one
 ordered log, so all input topics have the same number of partitions and producers use the murmur2 partitioner
@@ -106,7 +106,7 @@ def asyncapi(folder: Path = REFERENCE / "examples") -> Json:
         "asyncapi": "3.0.0",
         "id": "urn:carewatch:events",
         "info": {
-            "title": "CARE Watch events",
+            "title": "carewatch events",
             "version": VERSION,
             "description": _INFO,
             "license": {"name": "MIT"},
@@ -123,7 +123,8 @@ def documents(reference: Path = REFERENCE) -> dict[Path, bytes]:
     """Every generated file of the reference folder, by path; the bytes depend on nothing but the code and examples."""
     made = {reference / "schemas" / f"{topic}.json": topic_schema(topic) for topic in events.TOPICS}
     made[reference / "asyncapi.json"] = asyncapi(reference / "examples")
-    return {file: msgspec.json.format(msgspec.json.encode(made[file]), indent=2) + b"\n" for file in made}
+    files = {file: msgspec.json.format(msgspec.json.encode(made[file]), indent=2) + b"\n" for file in made}
+    return files | {reference / "metrics.md": metrics.reference().encode()}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

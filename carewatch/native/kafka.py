@@ -31,6 +31,7 @@ from carewatch.native.process import (
 _POM = Path(__file__).with_name("kafka-pom.xml")
 _MIN_JAVA = 17
 _NODE_ID = "1"
+_NO_KAFKA = "Kafka was not found: set KAFKA_HOME to an unpacked Kafka 4, or install Maven to download it once"
 
 # A short-lived server gains more from a fast start than from the best code: the second compiler is off.
 _JVM = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
@@ -64,6 +65,9 @@ _SINGLE_NODE = {
     "share.coordinator.state.topic.num.partitions": "1",
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
+    # After a crash the node waits for the session of its own former life to end; 9 s by default.
+    "broker.session.timeout.ms": "4000",
+    "broker.heartbeat.interval.ms": "1000",
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",
 }
@@ -84,7 +88,7 @@ def kafka_available() -> str | None:
     try:
         _java()
         if _libs_at_hand() is None and shutil.which("mvn") is None:
-            return "Kafka was not found: set KAFKA_HOME to an unpacked Kafka 4, or install Maven to download it once"
+            return _NO_KAFKA
     except StackError as error:
         return str(error)
     return None
@@ -105,7 +109,7 @@ def kafka_libs(say: Say = silent) -> Path:
         return libs
     mvn = shutil.which("mvn")
     if mvn is None:
-        raise StackError("Kafka was not found: set KAFKA_HOME to an unpacked Kafka 4, or install Maven")
+        raise StackError(_NO_KAFKA)
     target = _cached().parent
     with locked(target.with_name(target.name + ".lock")):
         if libs := _libs_at_hand():  # another process filled the cache while we waited
@@ -211,7 +215,8 @@ class KafkaBroker:
             format_ = Child("kafka-format", [*run, *tool, "--config", str(config)], folder)
             if format_.wait(timeout=self._start_timeout) != 0:
                 raise StackError(
-                    f"Kafka could not prepare its data folder: use an empty one; it said: {format_.log_tail()}"
+                    "Kafka could not prepare its data folder: use an empty one; "
+                    f"it said: {format_.log_tail()}"
                 )
             self._command = [*run, "kafka.Kafka", str(config)]
             self.resume()
@@ -220,7 +225,7 @@ class KafkaBroker:
             raise
 
     def stop(self) -> None:
-        """End the broker (within 10 s, else it is killed) and remove its temporary folder. Can be repeated."""
+        """End the broker (killed if it takes over 10 s); remove its temporary folder. Can be repeated."""
         try:
             self.halt()
         finally:
@@ -325,7 +330,7 @@ def _libs_at_hand() -> Path | None:
     if home := os.environ.get("KAFKA_HOME"):
         libs = Path(home).absolute() / "libs"
         if not _has_kafka(libs):
-            raise StackError(f"KAFKA_HOME={home} has no Kafka jars in libs: set it to an unpacked Kafka 4, or unset it")
+            raise StackError(f"KAFKA_HOME={home} has no Kafka jars in libs: point it to an unpacked Kafka 4")
         return libs
     libs = _cached()
     return libs if _has_kafka(libs) else None

@@ -58,7 +58,9 @@ def locked(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a")
     except OSError as error:
-        raise StackError(f"cannot write {path} ({error.strerror}): set CAREWATCH_CACHE to a folder you own") from None
+        raise StackError(
+            f"cannot write {path} ({error.strerror}): set CAREWATCH_CACHE to a folder you own"
+        ) from None
     with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -115,6 +117,9 @@ except OSError as error:
 """
 
 
+_Popen = subprocess.Popen[bytes]
+
+
 class _Starter(threading.Thread):
     """Starts every child from one thread that lives as long as the process.
 
@@ -124,8 +129,7 @@ class _Starter(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(name="carewatch-child-starter", daemon=True)
-        self._jobs: queue.SimpleQueue[tuple[Callable[[], subprocess.Popen[bytes]], Future[subprocess.Popen[bytes]]]]
-        self._jobs = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[Callable[[], _Popen], Future[_Popen]]] = queue.SimpleQueue()
 
     def run(self) -> None:
         while True:
@@ -135,8 +139,8 @@ class _Starter(threading.Thread):
             except BaseException as error:
                 future.set_exception(error)
 
-    def popen(self, job: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
-        future: Future[subprocess.Popen[bytes]] = Future()
+    def popen(self, job: Callable[[], _Popen]) -> _Popen:
+        future: Future[_Popen] = Future()
         self._jobs.put((job, future))
         return future.result()
 
@@ -145,7 +149,7 @@ _starter: _Starter | None = None
 _starter_lock = threading.Lock()
 
 
-def _popen(job: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+def _popen(job: Callable[[], _Popen]) -> _Popen:
     global _starter
     with _starter_lock:
         if _starter is None or not _starter.is_alive():  # not alive: this is the child of an os.fork()
@@ -164,14 +168,16 @@ class Child:
     Args:
         name: What the user calls it; used in messages.
         argv: The program's absolute path and its arguments.
-        folder: An existing folder: its working directory, and the place of ``<name>.log``, which is appended to.
+        folder: An existing folder, its working directory; ``<name>.log`` in it is appended to.
         env: The whole environment; this process's own if None.
 
     Raises:
         StackError: the program does not exist, or no process could be started.
     """
 
-    def __init__(self, name: str, argv: Sequence[str], folder: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, name: str, argv: Sequence[str], folder: Path, env: Mapping[str, str] | None = None
+    ) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
         command = list(argv)
@@ -180,10 +186,16 @@ class Child:
         if sys.platform == "linux" and sys.executable:
             command = [sys.executable, "-I", "-S", "-c", _UNTIL_PARENT_DIES, str(os.getpid()), *command]
 
-        def job() -> subprocess.Popen[bytes]:
+        def job() -> _Popen:
             with self.log.open("ab") as out:
                 return subprocess.Popen(
-                    command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, process_group=0
+                    command,
+                    cwd=folder,
+                    env=env,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=out,
+                    process_group=0,
                 )
 
         try:
@@ -223,7 +235,7 @@ class Child:
         return status
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Ask it to end (SIGTERM), wait up to `timeout` seconds, then kill it. Does nothing if it has ended."""
+        """Ask it to end (SIGTERM), kill it after `timeout` seconds. Does nothing if it has ended."""
         if self.alive:
             self._process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -249,7 +261,12 @@ class Child:
 
 
 def wait_for(
-    predicate: Callable[[], bool], timeout: float, what: str, child: Child | None = None, *, interval: float = 0.05
+    predicate: Callable[[], bool],
+    timeout: float,
+    what: str,
+    child: Child | None = None,
+    *,
+    interval: float = 0.05,
 ) -> None:
     """Poll `predicate` every `interval` seconds until it is true.
 

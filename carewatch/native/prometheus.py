@@ -55,7 +55,9 @@ class Prometheus:
         start_timeout: Seconds that the start may take.
     """
 
-    def __init__(self, config: Path, *, binaries: Binaries | None = None, start_timeout: float = 30.0) -> None:
+    def __init__(
+        self, config: Path, *, binaries: Binaries | None = None, start_timeout: float = 30.0
+    ) -> None:
         self.port = free_port()
         self._config = config.absolute()
         self._binaries = binaries
@@ -164,13 +166,15 @@ def _fetch(say: Say) -> None:
         new.mkdir()
         apt = Child("apt-get", [_tool("apt-get"), "-q", "download", *_PACKAGES], folder)
         if apt.wait(timeout=300) != 0:
-            hint = "run `apt-get update` once as root" if "Unable to locate" in apt.log_tail(50) else "try again"
-            say(f"Prometheus could not be downloaded, {hint}; apt-get said: {apt.log_tail()}")
+            lists = "Unable to locate" in apt.log_tail(50)  # a package is unknown without package lists
+            hint = "run `apt-get update` once as root" if lists else "check the network and run it again"
+            say(f"Prometheus could not be downloaded: {hint}; apt-get said: {apt.log_tail()}")
             return
         for package in folder.glob("*.deb"):
             unpack = Child("dpkg-deb", [_tool("dpkg-deb"), "-x", str(package), str(new)], folder)
             if unpack.wait(timeout=120) != 0:
-                say(f"Prometheus could not be unpacked, free some disk space; dpkg-deb said: {unpack.log_tail()}")
+                said = unpack.log_tail()
+                say(f"Prometheus could not be unpacked: free some disk space; dpkg-deb said: {said}")
                 return
         new.rename(target)
 

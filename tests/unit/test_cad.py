@@ -195,7 +195,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     broken.write_bytes(b"no gzip")
     with pytest.raises(FeedError, match="cannot be read"):
         read_cad(broken, *tiny())
-    sf = programs.load(MAPPINGS / "sf_fire_program.toml")
+    sf = programs.load(MAPPINGS / "programs" / "sf_fire.toml")
     with pytest.raises(FeedError, match="use a pair"):
         read_cad(broken, tiny()[0], sf)
 
@@ -232,7 +232,7 @@ def san_francisco() -> tuple[list[Event], Summary]:
         pytest.skip(
             f"needs {SF_FILE.name} beside the project (../shared/data); the project does not contain it"
         )
-    profile = programs.load(MAPPINGS / "sf_fire_program.toml")
+    profile = programs.load(MAPPINGS / "programs" / "sf_fire.toml")
     reports: list[Summary] = []
     found = list(read_cad(SF_FILE, load_mapping(MAPPINGS / "sf_fire.toml"), profile, reports.append))
     return found, reports[0]

@@ -1,0 +1,1 @@
+"""What is shown: Prometheus, and later Grafana, from files that are provisioned as they are."""

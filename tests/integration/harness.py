@@ -1,0 +1,410 @@
+"""What the tests with a broker share: workers as real processes, records in and out, numbers, waiting.
+
+A `Site` is what one installation would be: topics under its own prefix and one consumer group. Tests share a broker
+and never a site.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import json
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from itertools import accumulate
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, NoReturn, Self, TypeVar
+from urllib.parse import urlsplit
+
+import pytest
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+
+from agents.collector import HELD
+from carewatch.native.kafka import KafkaBroker, kafka_available
+from carewatch.native.process import Child
+from carewatch.native.tansu import TansuBroker, tansu_available
+from carewatch.scrape import Numbers, Scrape, scrape
+from feeds.topics import ensure_topics
+from feeds.wire import encode, topic_of
+from streams import metrics, programs, tally
+from streams.clock import Micros, wall
+from streams.events import AnyEvent, Event, Topic
+from streams.read import Spread, read
+from streams.state import ProgramState
+
+T = TypeVar("T")
+
+PROGRAMS = Path(__file__).parents[2] / "programs"
+PROFILES = programs.load_all(PROGRAMS)
+PARTITIONS = 8
+#: A dead worker is missed sooner than by default.
+QUICK = {"SESSION_TIMEOUT": "3", "HEARTBEAT_INTERVAL": "0.5", "REBALANCE_TIMEOUT": "5"}
+#: Tansu forms a group in seconds only with these.
+TANSU = {"SESSION_TIMEOUT": "10", "HEARTBEAT_INTERVAL": "1", "REBALANCE_TIMEOUT": "3"}
+
+_KAFKA = pytest.StashKey[KafkaBroker]()
+_TANSU = pytest.StashKey[TansuBroker]()
+
+
+# --- brokers ----------------------------------------------------------------------------------------------------
+
+
+def session_kafka(config: pytest.Config) -> str:
+    """Address of the session's Apache Kafka; skips where it cannot run, fails where it has to."""
+    if _KAFKA not in config.stash:
+        need_kafka()
+        broker = config.stash[_KAFKA] = KafkaBroker()
+        config.add_cleanup(broker.stop)
+        broker.start()
+    return config.stash[_KAFKA].bootstrap
+
+
+def session_tansu(config: pytest.Config) -> str:
+    """Address of the session's Tansu; skips where it cannot run, fails where it has to."""
+    if _TANSU not in config.stash:
+        if reason := tansu_available():
+            _give_up(reason, "CAREWATCH_REQUIRE_TANSU")
+        broker = config.stash[_TANSU] = TansuBroker()
+        config.add_cleanup(broker.stop)
+        broker.start()
+    return config.stash[_TANSU].bootstrap
+
+
+def need_kafka() -> None:
+    """Skip where Apache Kafka cannot run, fail where it has to."""
+    if reason := kafka_available():
+        _give_up(reason, "CAREWATCH_REQUIRE_KAFKA")
+
+
+def _give_up(reason: str, required: str) -> NoReturn:
+    if os.environ.get(required) == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+# --- waiting ----------------------------------------------------------------------------------------------------
+
+
+def eventually(probe: Callable[[], T | None], what: str, timeout: float = 30.0, every: float = 0.05) -> T:
+    """What `probe` gives as soon as it is true; fails the test if that takes too long."""
+    give_up = time.monotonic() + timeout
+    while not (found := probe()):
+        if time.monotonic() > give_up:
+            pytest.fail(f"waited {timeout:g} s for {what}")
+        time.sleep(every)
+    return found
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------
+
+
+def total(numbers: Numbers, name: str, **labels: str) -> float:
+    """The sum of the samples with these labels; fails if there is none."""
+    wanted = set(labels.items())
+    found = [value for (sample, has), value in numbers.items() if sample == name and wanted <= set(has)]
+    assert found, f"no sample of {name} with {labels}"
+    return sum(found)
+
+
+def of_state(numbers: Numbers) -> Numbers:
+    """The samples of the families that one program's state shows."""
+    return {key: value for key, value in numbers.items() if key[0] in _OF_STATE}
+
+
+_OF_STATE = {m.name for m in metrics.PROGRAM_METRICS if m.kind != "histogram"} | {
+    f"{m.name}_{part}" for m in metrics.PROGRAM_METRICS if m.kind == "histogram" for part in ("bucket", "count", "sum")
+}
+#: What the clock moves without any event.
+_OF_THE_CLOCK = {
+    m.name for m in (metrics.UNITS_PLANNED, metrics.UNIT_SECONDS, metrics.OVER_TARGET, metrics.TODAY, metrics.DEMAND_HOUR)
+}
+
+
+def of_events(numbers: Numbers) -> Numbers:
+    """The samples of a state that only events change."""
+    return {key: value for key, value in of_state(numbers).items() if key[0] not in _OF_THE_CLOCK}
+
+
+def fold(events: Iterable[Event]) -> list[ProgramState]:
+    """The states of all programs after these events, in this process: each event once, statuses first."""
+    once = {event.id: event for event in reversed(list(events))}
+    in_order = sorted(reversed(once.values()), key=lambda event: topic_of(event) != "status")
+    bounds = tally.edges(PROFILES.values())
+    states = {name: ProgramState(profile, bounds) for name, profile in PROFILES.items()}
+    now = wall()
+    for event in in_order:
+        assert isinstance(event, AnyEvent)
+        states[event.program].apply(event, now)
+    return list(states.values())
+
+
+def numbers_of(states: Iterable[ProgramState], now: Micros) -> Numbers:
+    """The numbers that a worker with these states has to show."""
+    numbers: Numbers = {}
+    for state in states:
+        for metric, samples in read(state, now):
+            for values, value in samples:
+                labels = tuple(sorted(zip(metric.labels, values, strict=True)))
+                if isinstance(value, Spread):
+                    edges = [*(f"{bound:.15g}" for bound in value.bounds), "+Inf"]
+                    counts = list(accumulate(value.counts))
+                    for edge, count in zip(edges, counts, strict=True):
+                        numbers[f"{metric.name}_bucket", tuple(sorted((*labels, ("le", edge))))] = count
+                    numbers[f"{metric.name}_count", labels] = counts[-1]
+                    numbers[f"{metric.name}_sum", labels] = value.sum
+                else:
+                    numbers[metric.name, labels] = value
+    return numbers
+
+
+def differences(want: Numbers, have: Numbers) -> list[str]:
+    """Where two sets of numbers differ. A worker may hold a unit's time for a while rather than let it fall."""
+    found = []
+    for key in sorted(want.keys() | have.keys()):
+        expected, shown = want.get(key), have.get(key)
+        if expected is not None and shown is not None:
+            if math.isclose(expected, shown, rel_tol=1e-9, abs_tol=1e-6):
+                continue
+            if key[0] == metrics.UNIT_SECONDS.name and expected < shown < expected + HELD:
+                continue
+        found.append(f"{key[0]}{dict(key[1])}: {shown}, expected {expected}")
+    return found
+
+
+# --- workers ----------------------------------------------------------------------------------------------------
+
+
+class Worker:
+    """A worker process; constructing it starts it."""
+
+    def __init__(self, child: Child) -> None:
+        self.child = child
+
+    @functools.cached_property
+    def url(self) -> str:
+        """Its address, from its log."""
+
+        def listening() -> str | None:
+            for line in self.log.splitlines():
+                if line.startswith("{") and (entry := json.loads(line)).get("event") == "listening":
+                    return str(entry["address"])
+            assert self.child.alive, f"the worker ended: {self.child.log_tail(5)}"
+            return None
+
+        return eventually(listening, "the worker to listen")
+
+    @property
+    def log(self) -> str:
+        """Its log so far."""
+        return self.child.log.read_text()
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and text of a page. Raises OSError if it does not answer."""
+        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=10)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        except http.client.HTTPException as error:
+            raise OSError(repr(error)) from error
+        finally:
+            connection.close()
+
+    def scrape(self) -> Scrape:
+        """Its metrics now."""
+        return scrape(self.url)
+
+    def programs(self) -> set[str]:
+        """The programs that it shows now, none if it does not answer."""
+        try:
+            return set(_SHOWN.findall(self.get("/metrics")[1]))
+        except OSError:
+            return set()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether /readyz says so."""
+        assert self.child.alive, f"the worker ended: {self.child.log_tail(5)}"
+        return self.get("/readyz")[0] == 200
+
+    def ready(self, timeout: float = 60.0) -> Self:
+        """Wait until it is ready."""
+        eventually(lambda: self.is_ready, "the worker to be ready", timeout)
+        return self
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.child.kill()
+
+    def end(self) -> int:
+        """SIGTERM; the exit status."""
+        os.kill(self.child.pid, signal.SIGTERM)
+        return self.child.wait(timeout=30)
+
+
+_SHOWN = re.compile(r'^care_people_served\{program="(\w+)"\}', re.MULTILINE)
+
+
+def once_shown(workers: Sequence[Worker], timeout: float = 60.0) -> None:
+    """Wait until each program is shown by exactly one of the workers."""
+
+    def shown() -> bool:
+        found = [program for worker in workers for program in worker.programs()]
+        return sorted(found) == sorted(PROFILES)
+
+    eventually(shown, "every program to be shown by one worker", timeout, every=0.1)
+
+
+# --- a site -----------------------------------------------------------------------------------------------------
+
+
+class Record(NamedTuple):
+    """A record of a topic."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: dict[str, str]
+
+
+class Site:
+    """Topics, a consumer group and workers. A context manager: leaving it ends the workers.
+
+    Args:
+        bootstrap: The broker.
+        folder: For the logs.
+        env: Settings of the workers and commands, without their `CAREWATCH_`.
+        create: Whether to create the topics.
+    """
+
+    def __init__(
+        self, bootstrap: str, folder: Path, env: Mapping[str, str] | None = None, *, create: bool = True
+    ) -> None:
+        name = f"t{uuid.uuid4().hex[:8]}"
+        self.bootstrap = bootstrap
+        self.prefix = f"{name}."
+        self.changelog = f"{name}-state-changelog"
+        self._folder = folder
+        self._env = {"GROUP": name, "PREFIX": self.prefix, "BROKER": f"kafka://{bootstrap}", "LOG": "json", **(env or {})}
+        self._workers: list[Worker] = []
+        self._stack = ExitStack()
+        if create:
+            self.create_topics()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+        for worker in self._workers:
+            worker.kill()
+
+    def create_topics(self) -> None:
+        """Create the topics."""
+        ensure_topics(self.bootstrap, self.prefix, PARTITIONS)
+
+    def environment(self, **settings: str) -> dict[str, str]:
+        """The environment of a worker or command."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("CAREWATCH_")}
+        return kept | {f"CAREWATCH_{name}": value for name, value in (self._env | settings).items()}
+
+    def worker(self, *options: str, **settings: str) -> Worker:
+        """Start a worker."""
+        command = [sys.executable, "-m", "carewatch", "worker", "--web-port", "0", *options]
+        name = f"worker-{len(self._workers)}"
+        self._workers.append(Worker(Child(name, command, self._folder, self.environment(**settings))))
+        return self._workers[-1]
+
+    def command(self, *argv: str, timeout: float = 60.0, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        command = [sys.executable, "-m", "carewatch", *argv]
+        env = self.environment(**settings)
+        return subprocess.run(
+            command, env=env, cwd=self._folder, capture_output=True, text=True, timeout=timeout, check=False
+        )
+
+    def verify(self, workers: Iterable[Worker]) -> str:
+        """`carewatch verify` with these workers has to say equal; what it printed."""
+        addresses = [part for worker in workers for part in ("--worker", worker.url)]
+        done = self.command("verify", *addresses, "--timeout", "30", timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "\nequal: " in done.stdout
+        return done.stdout
+
+    # --- records in
+
+    @functools.cached_property
+    def producer(self) -> KafkaProducer:
+        """A producer with the default partitioner."""
+        producer = KafkaProducer(bootstrap_servers=self.bootstrap, acks="all", linger_ms=5, max_request_size=1_100_000)
+        self._stack.callback(producer.close, timeout=10)
+        return producer
+
+    def send(self, events: Iterable[Event]) -> None:
+        """Send events in order, keyed by program; returns when the broker has them."""
+        for event in events:
+            self.post(topic_of(event), encode(event), event.program.encode())
+        self.flush()
+
+    def post(self, topic: Topic, value: bytes | None, key: bytes | None, partition: int | None = None) -> None:
+        """Send a record as it is, without waiting for the broker."""
+        future = self.producer.send(self.prefix + topic, value, key, partition=partition)
+        future.add_errback(self._failed.append)
+
+    def flush(self) -> None:
+        """Wait until the broker has everything."""
+        self.producer.flush(timeout=90)
+        assert not self._failed, self._failed
+
+    @functools.cached_property
+    def _failed(self) -> list[BaseException]:
+        return []
+
+    # --- records out
+
+    def records(self, topic: str) -> list[Record]:
+        """All records of a topic, by its full name."""
+        return list(self._read(topic))
+
+    def deadletters(self, at_least: int = 0) -> list[Record]:
+        """The dead-letter topic, as soon as it has so many records."""
+        topic = f"{self.prefix}deadletter"
+
+        def enough() -> tuple[list[Record]] | None:
+            found = self.records(topic)
+            return (found,) if len(found) >= at_least else None
+
+        return eventually(enough, f"{at_least} dead letters")[0]
+
+    def _read(self, topic: str) -> Iterator[Record]:
+        consumer = KafkaConsumer(
+            bootstrap_servers=self.bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+        )
+        try:
+            places = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+            consumer.assign(places)
+            ends = consumer.end_offsets(places)
+            give_up = time.monotonic() + 30
+            while any(consumer.position(place) < end for place, end in ends.items()):
+                assert time.monotonic() < give_up, f"{topic} cannot be read"
+                for found in consumer.poll(timeout_ms=200).values():
+                    for raw in found:
+                        headers = {name: (value or b"").decode() for name, value in raw.headers}
+                        yield Record(raw.partition, raw.offset, raw.key, raw.value, headers)
+        finally:
+            consumer.close()

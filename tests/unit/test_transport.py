@@ -1,0 +1,54 @@
+"""Names of Faust and aiokafka that we use beyond their documentation. A new version must fail here, not at night."""
+
+import inspect
+from importlib.metadata import version
+
+import aiokafka
+import pytest
+from aiokafka.consumer.subscription_state import TopicPartitionState
+from faust.transport.consumer import Consumer as BaseConsumer
+from faust.transport.drivers import aiokafka as driver
+from kafka.partitioner.default import murmur2
+
+from agents.app import App
+from agents.owner import home
+
+
+def test_pinned_version() -> None:
+    assert version("faust-streaming") == "0.15.3"
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (driver.AIOKafkaConsumerThread, "_create_worker_consumer"),
+        (driver.Consumer, "_new_consumer_thread"),
+        (TopicPartitionState, "position"),
+        (TopicPartitionState, "has_valid_position"),
+        (App, "_new_transport"),
+    ],
+)
+def test_name_is_there(owner: type, name: str) -> None:
+    assert hasattr(owner, name)
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        (aiokafka.AIOKafkaConsumer.__init__, "self._fetch_max_wait_ms"),
+        (aiokafka.AIOKafkaConsumer.start, "self._fetch_max_wait_ms"),
+        (TopicPartitionState.__init__, "self.highwater"),
+        (TopicPartitionState.__init__, "self.timestamp"),
+        (BaseConsumer.__init__, "_read_offset"),
+    ],
+)
+def test_attribute_is_used(function: object, text: str) -> None:
+    source = inspect.getsource(function)  # type: ignore[arg-type]  # a function, whatever its type
+    assert text in source
+
+
+def test_home_is_the_default_partitioners() -> None:
+    # vectors of Kafka's own UtilsTest for murmur2
+    assert murmur2(b"21") & 0xFFFFFFFF == -973932308 & 0xFFFFFFFF
+    assert murmur2(b"foobar") & 0xFFFFFFFF == -790332482 & 0xFFFFFFFF
+    assert {home(program, 8) for program in ("chicago", "cambridge", "seattle")} <= set(range(8))
