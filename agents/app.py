@@ -9,14 +9,16 @@ from typing import Any, cast
 
 import faust
 import structlog
-from faust.types.tables import TableT
+from faust.types import TP
 
-from agents.intake import Intake
+from agents.changelog import Changelog, Records
+from agents.intake import Headers, Intake
 from agents.order import Order
-from agents.owner import Owner, forget
+from agents.owner import Owner
 from agents.pipeline import Pipeline
 from agents.settings import Settings
-from agents.transport import Consumer, Progress, Transport
+from agents.store import Table
+from agents.transport import Consumer, Progress, Transport, Untouched
 from streams.events import TOPICS, Topic
 from streams.programs import Profile
 
@@ -24,59 +26,66 @@ log = structlog.get_logger()
 
 #: The largest record that we write; a call's record grows with its events.
 MAX_RECORD_BYTES = 8 * 1024 * 1024
+#: A produce request; below what a broker takes by default (1 MiB) for topics of others.
+MAX_BATCH_BYTES = 1_000_000
+#: Records of one poll: what is applied in one go keeps the loop for some ten milliseconds.
+MAX_POLL_RECORDS = 1000
+#: Messages (records, or batches of them) that may be applied and not yet durable, for each partition.
+MAX_WAITING = {False: 2000, True: 20}
 
 
 class App(faust.App):
-    """Faust's app with our consumer."""
+    """Faust's app with our transport."""
 
-    fetch_wait: float
+    ours: Settings
     crashed_by: BaseException | None = None
 
     def _new_transport(self) -> Transport:
         transport = Transport(self.conf.broker_consumer, self)
-        transport.fetch_wait_ms = int(self.fetch_wait * 1000)
+        transport.fetch_wait_ms = int(self.ours.fetch_wait * 1000)
+        transport.batched = self.ours.batched
         return transport
 
     def crash_soon(self, error: BaseException) -> None:
         """End the worker: what is in memory can no longer be trusted."""
         if self.crashed_by is None:
             self.crashed_by = error
-            log.error("the worker ends: a record could not be stored", error=repr(error))
+            log.error("the worker ends", error=repr(error))
             asyncio.ensure_future(self.crash(error))
 
 
-def memory(table: TableT[bytes, bytes]) -> dict[bytes, bytes]:
-    """The dict of a table's memory store."""
-    return cast("dict[bytes, bytes]", cast(Any, table).data.data)
+class Producer:
+    """The app's Kafka producer, for what Faust's own interface hides: when a record is durable, and batches."""
 
-
-class TableSink:
-    """The table and the producer, as the intake wants them."""
-
-    def __init__(self, app: App, table: TableT[bytes, bytes]) -> None:
-        """A sink into a table of the app."""
+    def __init__(self, app: App, table: Table) -> None:
+        """A producer to the table's changelog and to other topics."""
         self._app = app
         self._table = table
 
     @property
-    def records(self) -> dict[bytes, bytes]:
-        """What the table holds."""
-        return memory(self._table)
+    def _kafka(self) -> Any:
+        return cast(Any, self._app.producer)._ensure_producer()
 
-    def store(self, partition: int, key: bytes, value: bytes | None) -> Awaitable[Any]:
-        """Write past Faust's dict interface: it hides the future that says when the changelog has the record."""
-        if value is None:
-            self.records.pop(key, None)
-            return self._table.send_changelog(partition, key, None, value_serializer="raw")
-        self.records[key] = value
-        return self._table.send_changelog(partition, key, value)
+    async def write(self, partition: int, records: Records) -> None:
+        """Write changelog records in their order; returns when they are durable."""
+        topic = self._table.changelog_topic.get_topic_name()
+        kafka, batch, sent = self._kafka, None, []
+        for key, value in records.items():
+            if batch is None or batch.append(timestamp=None, key=key, value=value) is None:
+                if batch is not None:
+                    sent.append(await kafka.send_batch(batch, topic, partition=partition))
+                batch = kafka.create_batch()
+                batch.append(timestamp=None, key=key, value=value)
+        if batch is not None:
+            sent.append(await kafka.send_batch(batch, topic, partition=partition))
+        await asyncio.gather(*sent)
 
     def send(
-        self, topic: str, partition: int | None, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
+        self, topic: str, partition: int | None, key: bytes | None, value: bytes | None, headers: Headers
     ) -> Awaitable[Any]:
-        """Send a record as it is."""
-        channel = self._app.topic(topic, key_serializer="raw", value_serializer="raw", partitions=None)
-        return channel.send_soon(key=key, value=value, partition=partition, headers=headers, force=True)
+        """Send a record as it is; the awaitable is done when it is durable."""
+        sending = self._kafka.send_and_wait(topic, value=value, key=key, partition=partition, headers=list(headers))
+        return cast(Awaitable[Any], asyncio.ensure_future(sending))
 
 
 class Worker:
@@ -89,17 +98,27 @@ class Worker:
         self.pipeline = Pipeline()
         self.app = _app(settings)
         self.order = Order(self._progress, self._handed_out)
-        self.table = self.app.Table(
-            "state",
-            key_type=bytes,
-            value_type=bytes,
-            partitions=settings.partitions,
-            # the names of faust.Schema's codecs: bytes go in and out untouched
-            schema=faust.Schema(key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"),
-            extra_topic_configs={"max.message.bytes": MAX_RECORD_BYTES},
+        self.table = cast(
+            Table,
+            self.app.Table(
+                "state",
+                partitions=settings.partitions,
+                schema=Untouched(),
+                extra_topic_configs={"max.message.bytes": MAX_RECORD_BYTES},
+            ),
         )
-        sink = TableSink(self.app, self.table)
-        self.intake = Intake(self.owner, self.pipeline, self.order, sink, settings.deadletter, settings.prefix)
+        producer = Producer(self.app, self.table)
+        self.changelog = Changelog(producer, self._changes, self.app.crash_soon, MAX_WAITING[settings.batched])
+        self.intake = Intake(
+            self.owner,
+            self.pipeline,
+            self.order,
+            self.changelog,
+            producer,
+            lambda partition: self.table.store.partitions[partition],
+            inputs=settings.inputs,
+            deadletter=settings.deadletter,
+        )
         for topic in TOPICS:
             self._add_agent(topic)
         self.app.on_partitions_revoked.connect(self._on_revoked, weak=False)
@@ -110,27 +129,29 @@ class Worker:
         return self.order.caught_up("status", self.owner.homes[program])
 
     def _add_agent(self, topic: Topic) -> None:
-        channel = self.app.topic(
-            self.settings.topic(topic), key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes
-        )
-
         async def agent(stream: Any) -> AsyncIterator[None]:
             async for event in stream.noack().events():
-                await self.intake.take(topic, event)
+                await self.intake.take(event)
                 yield
 
-        self.app.agent(channel, name=topic)(agent)
+        self.app.agent(self.app.topic(self.settings.topic(topic), schema=Untouched()), name=topic)(agent)
+
+    def _changes(self, partition: int) -> Records:
+        changes = self.owner.changes(partition)
+        self.table.store.put(partition, changes.items())
+        return changes
 
     async def _on_revoked(self, *args: Any, **kwargs: Any) -> None:
+        self.owner.ready = False
+        if not await self.changelog.drain(self.settings.rebalance_timeout / 2):
+            self.app.crash_soon(RuntimeError("the changelog could not be written before the programs are shared out anew"))
         self.owner.drop()
         self.order.reset()
 
     async def _on_recovered(self) -> None:
         inputs = self.settings.inputs
         mine = {tp.partition for tp in self.app.consumer.assignment() if tp.topic in inputs}
-        records = memory(self.table)
-        forget(mine, records)
-        self.owner.take(mine, records)
+        self.owner.take({partition: self.table.store.partitions[partition] for partition in mine})
         log.info("recovered", partitions=sorted(mine), programs=sorted(s.profile.program for s in self.owner.states()))
 
     def _progress(self, topic: Topic, partition: int) -> Progress | None:
@@ -149,10 +170,12 @@ def _app(settings: Settings) -> App:
         settings.group,
         broker=settings.broker if "://" in settings.broker else f"kafka://{settings.broker}",
         store="memory://",
+        Table=Table,
         datadir=tempfile.gettempdir(),
         topic_partitions=settings.partitions,
         topic_replication_factor=settings.replication,
         topic_disable_leader=True,
+        table_standby_replicas=0,
         # Faust's own web would serve the table to anyone; ours is in web.py
         web_enabled=False,
         web_tables_enabled=False,
@@ -161,13 +184,17 @@ def _app(settings: Settings) -> App:
         broker_heartbeat_interval=settings.heartbeat_interval,
         broker_rebalance_timeout=settings.rebalance_timeout,
         broker_commit_interval=1.0,
+        broker_max_poll_records=MAX_POLL_RECORDS,
         producer_acks=-1,
-        producer_linger=0.002,
+        producer_linger=0,
+        producer_max_batch_size=MAX_BATCH_BYTES,
         producer_max_request_size=MAX_RECORD_BYTES,
         consumer_max_fetch_size=4 * 1024 * 1024,
         stream_wait_empty=False,
+        # in messages; a batch is up to MAX_POLL_RECORDS records
+        stream_buffer_maxsize=64 if settings.batched else 4096,
         stream_recovery_delay=0.0,
         worker_redirect_stdouts=False,
     )
-    app.fetch_wait = settings.fetch_wait
+    app.ours = settings
     return app

@@ -1,19 +1,20 @@
-"""What happens to one record: decode it, send it on if it is on the wrong partition, apply it, store what changed.
+"""What happens to the records of a message (one, or a batch): decode each, send it on if it is on the wrong partition,
+apply it, see that what changed gets stored.
 
-A record is acknowledged when everything that came of it is durable at the broker: its changelog records, its dead
-letter or its copy on the right partition. A crash before that reads it again, and the state knows its id.
+A message is acknowledged when everything that came of it is durable at the broker: changelog records, dead letters,
+copies on the right partition. A crash before that reads it again, and the state knows its ids.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable
-from typing import Any, Protocol
+from collections.abc import Awaitable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 
+from agents.changelog import Applied, Changelog
 from agents.order import Order
-from agents.owner import Owner, table_key
+from agents.owner import Owner
 from agents.pipeline import Pipeline
 from streams import door, events
 from streams.clock import SECOND, Micros, micros, wall
@@ -23,98 +24,113 @@ log = structlog.get_logger()
 
 #: Header of a record that was sent on from another partition than its program's.
 MOVED = "carewatch-moved-from"
-#: How many records may be on their way to the broker before the agents wait.
-IN_FLIGHT = 2000
 #: How many different unknown codes are logged.
 MOST_TOLD = 1000
 
+Headers = Sequence[tuple[str, bytes]]
 
-class Sink(Protocol):
-    """Where the outcomes go. Each future is done when the broker has the record."""
 
-    def store(self, partition: int, key: bytes, value: bytes | None) -> Awaitable[Any]:
-        """Store a record in the table and its changelog."""
+class Record(NamedTuple):
+    """A record of an input topic; the consumer's own records look the same. Timestamp in milliseconds."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int | None
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+class Sender(Protocol):
+    """Sends records. The awaitable is done when the broker has it."""
 
     def send(
-        self, topic: str, partition: int | None, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
+        self, topic: str, partition: int | None, key: bytes | None, value: bytes | None, headers: Headers
     ) -> Awaitable[Any]:
-        """Send a record to a topic."""
-
-    @property
-    def records(self) -> dict[bytes, bytes]:
-        """What the table holds."""
+        """Send a record to a topic; without a partition the partitioner chooses."""
 
 
 class Intake:
     """The way of every record into the states."""
 
-    def __init__(self, owner: Owner, pipeline: Pipeline, order: Order, sink: Sink, deadletter: str, prefix: str) -> None:
-        """An intake for the programs of an owner."""
+    def __init__(
+        self,
+        owner: Owner,
+        pipeline: Pipeline,
+        order: Order,
+        changelog: Changelog,
+        sender: Sender,
+        stored: Any,
+        *,
+        inputs: dict[str, Topic],
+        deadletter: str,
+    ) -> None:
+        """An intake for the programs of an owner; `stored` gives the records that the table holds of a partition."""
         self._owner = owner
         self._pipeline = pipeline
         self._order = order
-        self._sink = sink
+        self._changelog = changelog
+        self._sender = sender
+        self._stored = stored
+        self._inputs = inputs
         self._deadletter = deadletter
-        self._prefix = prefix
         self._told: set[tuple[str, str, str]] = set()
-        self._room = asyncio.Semaphore(IN_FLIGHT)
 
-    async def take(self, topic: Topic, event: Any) -> None:
+    async def take(self, event: Any) -> None:
         """Take one Faust event; it is acknowledged later, when all that came of it is durable."""
         message = event.message
+        topic, partition = self._inputs[message.topic], message.partition
+        await self._changelog.room(partition)
         if topic == "dispatch":
-            await self._order.statuses_first(message.partition, message.offset)
-        try:
-            pending = self._handle(topic, message)
-        finally:
-            self._order.handled(topic, message.partition, message.offset)
-        if pending is None:
-            return  # not ours any more: the new owner reads it
-        if not pending:
-            event.ack()
-            return
-        await self._room.acquire()
-        asyncio.gather(*pending).add_done_callback(lambda done: self._finish(event, done))
+            await self._order.statuses_first(partition, message.offset)
+        if not self._owner.ready:
+            return  # being shared out anew: whoever owns it then reads it again
+        others: list[Awaitable[Any]] = []
+        for record in records_of(message):
+            others += self._handle(topic, record, message)
+        self._order.handled(topic, partition, message.offset)
+        self._changelog.add(partition, Applied(message, event.ack, others))
 
-    def _finish(self, event: Any, done: asyncio.Future[list[Any]]) -> None:
-        self._room.release()
-        if done.cancelled():
-            return
-        if error := done.exception():
-            # memory is ahead of the changelog now; only a restart from the changelog puts that right
-            event.app.crash_soon(error)
-            return
-        event.ack()
-
-    def _handle(self, topic: Topic, message: Any) -> list[Awaitable[Any]] | None:
-        now = arrival(message.timestamp)
-        decoded = door.decode(topic, message.key, message.value, self._owner.profiles, now)
-        if isinstance(decoded, door.Rejected):
-            return [self._reject(topic, message, decoded)]
-        home = self._owner.homes[decoded.program]
-        headers = dict(message.headers or {})
-        if home != message.partition:
-            moved = [*headers.items(), (MOVED, str(message.partition).encode())]
-            return [self._sink.send(self._prefix + topic, home, message.key, message.value, moved)]
-        state = self._owner.state(decoded.program)
-        if state is None:
-            return None
-        if MOVED in headers:
-            self._pipeline.conflicts[decoded.program] += 1
+    def _handle(self, topic: Topic, record: Any, message: Any) -> list[Awaitable[Any]]:
+        """Apply one record; what was sent because of it."""
+        now = arrival(record.timestamp)
+        event = door.decode(topic, record.key, record.value, self._owner.profiles, now)
+        if isinstance(event, door.Rejected):
+            return [self._reject(topic, record, event)]
+        home = self._owner.homes[event.program]
+        if home != record.partition:
+            moved = [*record.headers, (MOVED, str(record.partition).encode())]
+            return [self._sender.send(record.topic, home, record.key, record.value, moved)]
+        if any(name == MOVED for name, _ in record.headers):
+            self._pipeline.conflicts[event.program] += 1
+        state = self._owner.state(event.program)
+        assert state is not None, "a program whose home partition is assigned has a state"
         try:
-            applied = state.apply(decoded, now)
-            changed = state.flush()
+            applied = state.apply(event, now)
         except Exception:
             # a bug of ours must not stop the feed, nor leave a half-applied event behind
-            log.exception("an event could not be applied", topic=topic, partition=message.partition, offset=message.offset)
-            self._owner.rebuild(decoded.program, self._sink.records)
-            return [self._reject(topic, message, door.Rejected("invalid_field", "could not be applied; see the log"))]
-        self._count(topic, decoded, applied.effect)
+            log.exception("could not be applied", topic=topic, partition=record.partition, offset=record.offset)
+            self._rebuild(event.program, record, message)
+            return [self._reject(topic, record, door.Rejected("invalid_field", "could not be applied; see the log"))]
+        self._count(topic, event, applied.effect)
         for field, code in applied.unmapped:
-            self._tell(decoded.program, field, code)
-        return [
-            self._sink.store(home, table_key(home, decoded.program, key), value) for key, value in changed.items()
-        ]
+            self._tell(event.program, field, code)
+        return []
+
+    def _rebuild(self, program: str, poison: Any, message: Any) -> None:
+        """Set a program back to its stored records and apply again what came after them, without the poison."""
+        self._owner.rebuild(program, self._stored(poison.partition))
+        state = self._owner.state(program)
+        assert state is not None
+        for each in (*self._changelog.unwritten(poison.partition), message):
+            for record in records_of(each):
+                if (record.topic, record.offset) == (poison.topic, poison.offset):
+                    return
+                now = arrival(record.timestamp)
+                event = door.decode(self._inputs[record.topic], record.key, record.value, [program], now)
+                if not isinstance(event, door.Rejected):
+                    state.apply(event, now)
 
     def _count(self, topic: Topic, event: events.AnyEvent, effect: str) -> None:
         if effect == "duplicate":
@@ -131,19 +147,30 @@ class Intake:
             self._told.add((program, field, code))
             log.warning("unknown code, counted as other", program=program, field=field, code=code)
 
-    def _reject(self, topic: Topic, message: Any, rejected: door.Rejected) -> Awaitable[Any]:
+    def _reject(self, topic: Topic, record: Any, rejected: door.Rejected) -> Awaitable[Any]:
         self._pipeline.rejected[topic, rejected.reason] += 1
-        place = {"topic": self._prefix + topic, "partition": message.partition, "offset": message.offset}
+        place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
         log.warning("record rejected", reason=rejected.reason, detail=rejected.detail, **place)
         fields = {"reason": rejected.reason, "detail": rejected.detail, **place}
         headers = [(name, str(value).encode()) for name, value in fields.items()]
-        return self._sink.send(self._deadletter, None, message.key, message.value, headers)
+        return self._sender.send(self._deadletter, None, record.key, record.value, headers)
 
 
-def arrival(timestamp: float | None) -> Micros:
-    """*Now* for a record: when it reached the broker (seconds; none or negative: unknown), never later than the clock.
+def records_of(message: Any) -> Sequence[Any]:
+    """The records of a Faust message: a batch's, or the one that it is (its timestamp is in seconds)."""
+    if isinstance(message.value, list):
+        return message.value
+    timestamp = None if message.timestamp is None else int(message.timestamp * 1000)
+    headers = tuple(message.headers or ())
+    return (
+        Record(message.topic, message.partition, message.offset, timestamp, message.key, message.value, headers),
+    )
+
+
+def arrival(timestamp: int | None) -> Micros:
+    """*Now* for a record: when it reached the broker (milliseconds; none or negative: unknown), never after the clock.
 
     Not the clock alone: a record must mean the same when it is read again after a crash, or by `carewatch verify`.
     """
     now = wall()
-    return now if timestamp is None or timestamp <= 0 else min(int(timestamp * SECOND), now)
+    return now if timestamp is None or timestamp <= 0 else min(timestamp * 1000, now)

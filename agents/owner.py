@@ -5,9 +5,10 @@ it goes. A program lives on one partition number, the one that the default parti
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 
 from kafka.partitioner.default import murmur2
+
 from streams import tally
 from streams.programs import Profile
 from streams.state import ProgramState
@@ -37,43 +38,45 @@ class Owner:
         """States of all programs that are ours now."""
         return iter(self._states.values())
 
-    def take(self, partitions: set[int], table: Mapping[bytes, bytes]) -> None:
-        """Own these partitions, with what the table holds of them."""
-        records: dict[str, dict[str, bytes]] = defaultdict(dict)
-        for stored, value in table.items():
-            partition, program, key = split_key(stored)
-            if partition in partitions:
-                records[program][key] = value
-        self._states = {
-            program: ProgramState(profile, self._bounds, records.get(program))
-            for program, profile in self.profiles.items()
-            if self.homes[program] in partitions
-        }
+    def take(self, partitions: Mapping[int, Mapping[bytes, bytes]]) -> None:
+        """Own these partitions, with the records that the table holds of them."""
+        self._states = {}
+        for partition, stored in partitions.items():
+            records: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
+            for key, value in stored.items():
+                program, of_state = split_key(key)
+                records[program][of_state] = value
+            for program, profile in self.profiles.items():
+                if self.homes[program] == partition:
+                    self._states[program] = ProgramState(profile, self._bounds, records.get(program))
         self.ready = True
 
-    def rebuild(self, program: str, table: Mapping[bytes, bytes]) -> None:
+    def rebuild(self, program: str, stored: Mapping[bytes, bytes]) -> None:
         """Set one program back to what the table holds of it."""
-        mine = {key: value for stored, value in table.items() for _, of, key in [split_key(stored)] if of == program}
+        mine = {of_state: value for key, value in stored.items() for of, of_state in [split_key(key)] if of == program}
         self._states[program] = ProgramState(self.profiles[program], self._bounds, mine)
+
+    def changes(self, partition: int) -> dict[bytes, bytes | None]:
+        """What changed in the states of a partition since the last call, in the order to store it."""
+        return {
+            table_key(program, key): value
+            for program, state in self._states.items()
+            if self.homes[program] == partition
+            for key, value in state.flush().items()
+        }
 
     def drop(self) -> None:
         """Own nothing: the partitions are being shared out anew."""
         self.ready = False
-        self._states.clear()
+        self._states = {}
 
 
-def table_key(partition: int, program: str, key: str) -> bytes:
+def table_key(program: str, key: str) -> bytes:
     """The key of a record in the table."""
-    return f"{partition}|{program}|{key}".encode()
+    return f"{program}|{key}".encode()
 
 
-def split_key(stored: bytes) -> tuple[int, str, str]:
-    """Partition, program and key of a record in the table."""
-    partition, program, key = stored.decode().split("|", 2)
-    return int(partition), program, key
-
-
-def forget(partitions: set[int], table: MutableMapping[bytes, bytes]) -> None:
-    """Take out of a table what belongs to other partitions; the memory store keeps it, and stale."""
-    for stored in [stored for stored in table if split_key(stored)[0] not in partitions]:
-        del table[stored]
+def split_key(stored: bytes) -> tuple[str, str]:
+    """Program and key of a record in the table."""
+    program, _, key = stored.decode().partition("|")
+    return program, key

@@ -27,6 +27,7 @@ class Settings:
     session_timeout: float = 10.0  # how long a dead worker keeps its programs
     heartbeat_interval: float = 2.0
     rebalance_timeout: float = 10.0
+    batched: bool = True  # one message a poll and partition; else one a record, as Faust has it
     fetch_wait: float = 0.025  # how long a fetch may wait for records; a new event is seen at most this much later
 
     @property

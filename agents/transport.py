@@ -1,15 +1,24 @@
-"""What we need of Faust's Kafka consumer beyond its settings. The only module that knows its internals.
+"""What we need of Faust's Kafka consumer beyond its settings: batches, a short fetch wait, and how far it has read.
 
-Faust is pinned to one version; `tests/unit/test_transport.py` fails loudly when a name used here is gone.
+With Faust, together with `store.py`, the only module that knows its internals. Faust is pinned to one version;
+`tests/unit/test_transport.py` fails loudly when a name used here is gone. See docs/decisions/0007-batches.md.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator
 from typing import Any, NamedTuple, cast
 
+import faust
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+
+#: Seconds that a poll waits while some partitions are left out because their agents are behind: their turn comes soon.
+SHORT_POLL = 0.02
 
 
 class Progress(NamedTuple):
@@ -18,6 +27,18 @@ class Progress(NamedTuple):
     position: int
     end: int
     polled_at: int  # milliseconds since the epoch
+
+
+class Untouched(faust.Schema[Any, Any]):
+    """Keys and values as they came: bytes, or in a batch the list of its records."""
+
+    def loads_key(self, app: Any, message: Any, **kwargs: Any) -> Any:
+        """The message's key."""
+        return message.key
+
+    def loads_value(self, app: Any, message: Any, **kwargs: Any) -> Any:
+        """The message's value."""
+        return message.value
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -43,9 +64,20 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
 
 class Consumer(driver.Consumer):
-    """Consumer with our thread."""
+    """Consumer that hands out what one poll found of a partition as one message, if its transport says so.
+
+    The value of such a message is the list of records, its offset that of the last one. Batches that are out are
+    kept in order: an offset is committed only when its batch and all before it are acknowledged. Offsets that no
+    record has (compaction, transaction markers) need no care then, as a batch ends with a record.
+    """
 
     _thread: ConsumerThread
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """See Faust's consumer."""
+        super().__init__(*args, **kwargs)
+        self._out: defaultdict[TP, deque[int]] = defaultdict(deque)
+        self._room = asyncio.Event()
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -55,8 +87,71 @@ class Consumer(driver.Consumer):
         return self._thread.progress(topic, partition)
 
     def handed_out(self, topic: str, partition: int) -> int | None:
-        """Offset of the last record given to the agents; None if there was none since the assignment."""
+        """Offset of the last record given to the agents; before the first one, where it starts to read."""
         return self._read_offset[TP(topic, partition)]
+
+    @property
+    def batched(self) -> bool:
+        """Whether a message is a batch."""
+        return cast(Transport, self.transport).batched
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
+        """What one poll finds, a message a partition."""
+        if not self.batched:
+            async for each in super().getmany(timeout):
+                yield each
+            return
+        records, active = await self._wait_next_records(SHORT_POLL if self._buffered_partitions else timeout)
+        if not records or self.should_stop:
+            return
+        if not self.flow_active:
+            with contextlib.suppress(Exception):  # as Faust does: the rebalance that stopped the flow seeks anyway
+                await self.perform_seek()
+            return
+        generation = self.app.consumer_generation_id
+        for tp, found in records.items():
+            if not self.flow_active or self.app.consumer_generation_id != generation:
+                return
+            if tp in active or tp in self._buffered_partitions:
+                message = self._to_message(tp, found[-1])
+                message.key, message.value = None, found
+                if self.app.topics.acks_enabled_for(tp.topic):
+                    self._out[tp].append(message.offset)
+                yield tp, message
+
+    async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:
+        # all agents are behind: wait for the first that is not, where Faust would sleep a second
+        while self._buffered_partitions and not self._get_active_partitions() and not self.should_stop:
+            self._room.clear()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._room.wait(), SHORT_POLL)
+        return await super()._wait_next_records(timeout)
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """An agent has room again."""
+        super().on_buffer_drop(tp)
+        self._room.set()
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        if not self.batched:
+            await super()._add_gap(tp, offset_from, offset_to)
+
+    def _new_offset(self, tp: TP) -> int | None:
+        if not self.batched:
+            return super()._new_offset(tp)
+        out, acked = self._out[tp], self._acked_index[tp]
+        last = None
+        while out and out[0] in acked:
+            last = out.popleft()
+            acked.discard(last)
+        self._acked[tp].clear()
+        return None if last is None else last + 1
+
+    async def perform_seek(self) -> None:
+        """Go back to the committed offsets; what is out comes again."""
+        self._out.clear()
+        self._acked_index.clear()
+        await super().perform_seek()
 
 
 class Transport(driver.Transport):
@@ -64,3 +159,4 @@ class Transport(driver.Transport):
 
     Consumer = Consumer
     fetch_wait_ms = 500
+    batched = False

@@ -48,7 +48,15 @@ def worker_settings(broker: str, programs: Path, web_host: str, web_port: int) -
         group=default("GROUP", "carewatch"),
         partitions=whole("PARTITIONS", 8, 1),
         replication=whole("REPLICATION", 1, 1),
+        batched=_batched(),
         session_timeout=number("SESSION_TIMEOUT", Settings.session_timeout, 1),
         heartbeat_interval=number("HEARTBEAT_INTERVAL", Settings.heartbeat_interval, 0.1),
         rebalance_timeout=number("REBALANCE_TIMEOUT", Settings.rebalance_timeout, 1),
     )
+
+
+def _batched() -> bool:
+    path = default("PATH", "batch")
+    if path not in ("batch", "plain"):
+        raise WorkerError(f"CAREWATCH_PATH={path}: give batch or plain")
+    return path == "batch"

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from agents.collector import HELD
-from agents.intake import arrival
+from agents.intake import Record, arrival
 from agents.owner import Owner
 from agents.settings import Settings, WorkerError
 from carewatch.scrape import Labels, Numbers, scrape
@@ -74,7 +74,7 @@ class Fold:
         self._settings = settings
         self._profiles = profiles
         self._owner = Owner(profiles, settings.partitions)
-        self._owner.take(set(range(settings.partitions)), {})
+        self._owner.take({partition: {} for partition in range(settings.partitions)})
         self._ahead = _reader(settings)
         self._dispatch = _reader(settings)
         self.records = self.applied = self.rejected = 0
@@ -118,7 +118,7 @@ class Fold:
     def _apply(self, record: Record) -> None:
         self.records += 1
         topic = self._settings.inputs[record.topic]
-        now = arrival(record.timestamp / 1000)
+        now = arrival(record.timestamp)
         event = door.decode(topic, record.key, record.value, self._profiles, now)
         if isinstance(event, door.Rejected):
             self.rejected += 1
@@ -129,16 +129,6 @@ class Fold:
         if state.apply(event, now).effect != "duplicate":
             self.applied += 1
         state.flush()
-
-
-class Record(NamedTuple):
-    """What is read of a Kafka record; timestamp in milliseconds."""
-
-    topic: str
-    partition: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
 
 
 def _reader(settings: Settings) -> AIOKafkaConsumer:
@@ -155,7 +145,7 @@ async def _to_end(reader: AIOKafkaConsumer, most: int | None = None) -> AsyncIte
     while waiting:
         for found in (await reader.getmany(*waiting, timeout_ms=100)).values():
             for raw in found:
-                yield Record(raw.topic, raw.partition, raw.timestamp, raw.key, raw.value)
+                yield Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value)
                 count += 1
         if most is not None and count >= most:
             return

@@ -238,7 +238,7 @@ class KafkaBroker:
         """End the process and keep data and ports for `resume`. Does nothing if it is not running.
 
         Args:
-            kill: End it at once (SIGKILL), as a crash would; the next `resume` then takes longer.
+            kill: End it at once (SIGKILL), as a crash would; the next `resume` then takes some 3 s longer.
         """
         if self._child is not None:
             if kill:

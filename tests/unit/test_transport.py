@@ -4,8 +4,10 @@ import inspect
 from importlib.metadata import version
 
 import aiokafka
+import faust
 import pytest
 from aiokafka.consumer.subscription_state import TopicPartitionState
+from faust.stores.memory import Store as MemoryStore
 from faust.transport.consumer import Consumer as BaseConsumer
 from faust.transport.drivers import aiokafka as driver
 from kafka.partitioner.default import murmur2
@@ -26,6 +28,16 @@ def test_pinned_version() -> None:
         (TopicPartitionState, "position"),
         (TopicPartitionState, "has_valid_position"),
         (App, "_new_transport"),
+        (BaseConsumer, "getmany"),
+        (BaseConsumer, "perform_seek"),
+        (BaseConsumer, "_wait_next_records"),
+        (BaseConsumer, "_new_offset"),
+        (BaseConsumer, "_add_gap"),
+        (BaseConsumer, "on_buffer_drop"),
+        (driver.Producer, "_ensure_producer"),
+        (faust.Table, "_new_store"),
+        (MemoryStore, "apply_changelog_batch"),
+        (MemoryStore, "on_recovery_completed"),
     ],
 )
 def test_name_is_there(owner: type, name: str) -> None:
@@ -40,6 +52,8 @@ def test_name_is_there(owner: type, name: str) -> None:
         (TopicPartitionState.__init__, "self.highwater"),
         (TopicPartitionState.__init__, "self.timestamp"),
         (BaseConsumer.__init__, "_read_offset"),
+        (BaseConsumer.__init__, "_acked_index"),
+        (BaseConsumer.__init__, "_buffered_partitions"),
     ],
 )
 def test_attribute_is_used(function: object, text: str) -> None:

@@ -1,0 +1,85 @@
+"""The changelog, written in groups: while one group is on its way, events go on being applied, and what they change is
+the next group. One record a key and group, however many events changed it.
+
+An event is acknowledged when the group with its changes, and whatever else came of it, is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+Records = Mapping[bytes, bytes | None]
+
+
+class Writer(Protocol):
+    """Writes to the broker."""
+
+    async def write(self, partition: int, records: Records) -> None:
+        """Write records to a partition of the changelog, in their order; returns when they are durable."""
+
+
+class Applied(NamedTuple):
+    """A message that was applied, and what else must be durable before it is acknowledged."""
+
+    message: Any
+    acknowledge: Callable[[], object]
+    others: list[Awaitable[Any]]
+
+
+class Changelog:
+    """Groups of changes, one at a time for each partition."""
+
+    def __init__(
+        self, writer: Writer, changes: Callable[[int], Records], failed: Callable[[BaseException], None], most: int
+    ) -> None:
+        """`changes` hands over what changed in a partition since it was last asked; at most `most` messages wait."""
+        self._writer = writer
+        self._changes = changes
+        self._failed = failed
+        self._most = most
+        self._waiting: defaultdict[int, list[Applied]] = defaultdict(list)
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._written = asyncio.Condition()
+
+    async def room(self, partition: int) -> None:
+        """Wait until fewer than `most` messages of a partition wait for the broker."""
+        if len(self._waiting[partition]) >= self._most:
+            async with self._written:
+                await self._written.wait_for(lambda: len(self._waiting[partition]) < self._most)
+
+    def add(self, partition: int, applied: Applied) -> None:
+        """A message was applied: see that it becomes durable."""
+        self._waiting[partition].append(applied)
+        if partition not in self._tasks:
+            self._tasks[partition] = asyncio.create_task(self._write(partition))
+
+    def unwritten(self, partition: int) -> list[Any]:
+        """Messages that were applied and are in no group yet, in their order."""
+        return [applied.message for applied in self._waiting[partition]]
+
+    async def drain(self, within: float) -> bool:
+        """Write what waits, so that nothing of it comes after the next owner's; False if it took too long (seconds)."""
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=within)
+        return not self._tasks
+
+    async def _write(self, partition: int) -> None:
+        try:
+            while group := self._waiting.pop(partition, None):
+                changes = self._changes(partition)
+                if changes:
+                    await self._writer.write(partition, changes)
+                for applied in group:
+                    if applied.others:
+                        await asyncio.gather(*applied.others)
+                    applied.acknowledge()
+                async with self._written:
+                    self._written.notify_all()
+        except Exception as error:
+            # memory is ahead of the changelog now; only a restart from the changelog puts that right
+            self._failed(error)
+        finally:
+            del self._tasks[partition]
