@@ -1,7 +1,8 @@
-"""States and pipeline as Prometheus families."""
+"""States and pipeline as metric families: for the exposition, and as a prometheus_client collector."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
@@ -9,12 +10,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from agents.app import Worker
+from agents.exposition import le
 from agents.pipeline import DELAY_EDGES
 from streams import events
 from streams import metrics as m
 from streams.clock import Micros, wall
 from streams.door import REASONS
-from streams.read import Labels, Spread, Value, read
+from streams.read import Family, Labels, Spread, Value, read
+from streams.state import ProgramState
 
 #: Seconds that a counter of unit time is held rather than shown falling, see `_never_back`.
 HELD = 600.0
@@ -30,21 +33,33 @@ class WorkerCollector(Collector):
         self._shown: dict[Labels, float] = {}
 
     def collect(self) -> Iterator[Metric]:
-        """All families now."""
-        return self.collect_at(wall())
+        """All families now, as the library's."""
+        now = wall()
+        programs = [self.program(state, now) for state in self._worker.owner.states()]
+        return (_family(metric, samples) for metric, samples in self._all(programs))
 
-    def collect_at(self, now: Micros) -> Iterator[Metric]:
-        """All families at *now* (microseconds)."""
+    async def families(self, now: Micros) -> list[Family]:
+        """All families at *now* (microseconds). Events go on being applied between one program and the next."""
+        programs = []
+        for state in list(self._worker.owner.states()):
+            if self._worker.owner.state(state.profile.program) is state:
+                programs.append(self.program(state, now))
+                await asyncio.sleep(0)
+        return self._all(programs)
+
+    def program(self, state: ProgramState, now: Micros) -> list[Family]:
+        """The families of one program."""
+        caught_up = self._worker.caught_up(state.profile.program)
+        return list(read(state, now, now if caught_up else state.newest.get("status", 0)))
+
+    def _all(self, programs: list[list[Family]]) -> list[Family]:
         samples: dict[m.Metric, list[tuple[Labels, Value]]] = {metric: [] for metric in m.PROGRAM_METRICS}
         if self._worker.owner.ready:
-            for state in self._worker.owner.states():
-                program = state.profile.program
-                running_to = now if self._worker.caught_up(program) else state.newest.get("status", 0)
-                for metric, found in read(state, now, running_to):
+            for families in programs:
+                for metric, found in families:
                     samples[metric] += found
         samples[m.UNIT_SECONDS] = self._never_back(samples[m.UNIT_SECONDS])
-        for metric, found in (*samples.items(), *self._pipeline()):
-            yield _family(metric, found)
+        return [*samples.items(), *self._pipeline()]
 
     def _never_back(self, samples: list[tuple[Labels, Value]]) -> list[tuple[Labels, Value]]:
         """Hold a counter that would fall for a moment.
@@ -60,7 +75,7 @@ class WorkerCollector(Collector):
         self._shown = shown
         return list(shown.items())
 
-    def _pipeline(self) -> Iterator[tuple[m.Metric, list[tuple[Labels, Value]]]]:
+    def _pipeline(self) -> Iterator[Family]:
         pipeline = self._worker.pipeline
         ready = self._worker.owner.ready
         programs = [state.profile.program for state in self._worker.owner.states()] if ready else []
@@ -86,24 +101,12 @@ class WorkerCollector(Collector):
         yield m.BUILD, [((self._version,), 1.0)]
 
 
-class Snapshot(Collector):
-    """Families that were collected already, for the encoders."""
-
-    def __init__(self, families: list[Metric]) -> None:
-        """A collector of just these."""
-        self._families = families
-
-    def collect(self) -> list[Metric]:
-        """The families."""
-        return self._families
-
-
 def _family(metric: m.Metric, samples: Iterable[tuple[Labels, Value]]) -> Metric:
     if metric.kind == "histogram":
         histogram = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
         for labels, value in samples:
             assert isinstance(value, Spread)
-            bounds = [*(f"{bound:.15g}" for bound in value.bounds), "+Inf"]
+            bounds = [*(le(bound) for bound in value.bounds), "+Inf"]
             histogram.add_metric(labels, list(zip(bounds, accumulate(value.counts), strict=True)), value.sum)
         return histogram
     kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily

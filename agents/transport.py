@@ -110,7 +110,7 @@ class Consumer(driver.Consumer):
             return
         generation = self.app.consumer_generation_id
         for tp, found in records.items():
-            if not self.flow_active or self.app.consumer_generation_id != generation:
+            if not self._flows(generation):
                 return
             if tp in active or tp in self._buffered_partitions:
                 message = self._to_message(tp, found[-1])
@@ -118,6 +118,10 @@ class Consumer(driver.Consumer):
                 if self.app.topics.acks_enabled_for(tp.topic):
                     self._out[tp].append(message.offset)
                 yield tp, message
+
+    def _flows(self, generation: int) -> bool:
+        """Whether no rebalance has begun since this generation."""
+        return self.flow_active and self.app.consumer_generation_id == generation
 
     async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:
         # all agents are behind: wait for the first that is not, where Faust would sleep a second

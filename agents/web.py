@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
 from agents.app import Worker
-from agents.collector import Snapshot, WorkerCollector
+from agents.collector import WorkerCollector
+from agents.exposition import Exposition
 from agents.settings import WorkerError
 from streams.clock import wall
 
@@ -24,6 +24,7 @@ class Web:
         """Bind the address of the worker's settings. Raises WorkerError if it cannot be had."""
         self._worker = worker
         self._collector = WorkerCollector(worker, version)
+        self._exposition = Exposition()
         self._socket = _bind(worker.settings.web_host, worker.settings.web_port)
         app = web.Application()
         app.add_routes(
@@ -52,10 +53,9 @@ class Web:
 
     async def _metrics(self, request: web.Request) -> web.Response:
         now = wall()
-        snapshot = Snapshot(list(self._collector.collect_at(now)))
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        # writing the text takes longer than reading the state: in a thread, so that events go on being applied
-        body = await asyncio.to_thread(encode, snapshot)
+        _, content_type = choose_encoder(request.headers.get("Accept", ""))
+        families = await self._collector.families(now)
+        body = self._exposition.write(families, openmetrics="openmetrics" in content_type)
         return web.Response(body=body, headers={"Content-Type": content_type, NOW_HEADER: str(now)})
 
     async def _healthz(self, request: web.Request) -> web.Response:

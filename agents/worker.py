@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from typing import Any
 
 import structlog
@@ -46,13 +47,26 @@ async def wait_for_topics(settings: Settings) -> None:
             )
 
 
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the Kafka client's own log lines out while we look whether the broker is there: we say it in one."""
+    client = logging.getLogger("aiokafka")
+    before = client.level
+    client.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        client.setLevel(before)
+
+
 async def _partitions(settings: Settings) -> dict[str, int] | None:
     """Number of partitions of each topic that the worker needs, 0 where missing; None if no broker answers."""
     client = AIOKafkaClient(bootstrap_servers=settings.bootstrap)
     topics = [*settings.inputs, settings.deadletter]
     try:
-        await client.bootstrap()
-        await client.set_topics(topics)
+        with quiet():
+            await client.bootstrap()
+            await client.set_topics(topics)
         counts = {topic: len(client.cluster.partitions_for_topic(topic) or ()) for topic in topics}
         counts[settings.deadletter] = settings.partitions if counts[settings.deadletter] else 0
         return counts

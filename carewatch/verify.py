@@ -18,9 +18,11 @@ from typing import NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from agents.collector import HELD
+from agents.exposition import le
 from agents.intake import Record, arrival
 from agents.owner import Owner
 from agents.settings import Settings, WorkerError
+from agents.worker import quiet
 from carewatch.scrape import Labels, Numbers, scrape
 from carewatch.settings import worker_settings
 from streams import door
@@ -87,8 +89,9 @@ class Fold:
     async def start(self) -> None:
         """Connect. Raises WorkerError if the broker does not answer."""
         try:
-            await self._ahead.start()
-            await self._dispatch.start()
+            with quiet():
+                await self._ahead.start()
+                await self._dispatch.start()
         except KafkaError as error:
             await self.stop()
             raise WorkerError(f"{self._settings.broker} does not answer; start it or give another with --broker") from error
@@ -96,8 +99,6 @@ class Fold:
         ahead: tuple[Topic, Topic] = ("status", "followup")
         self._ahead.assign([TopicPartition(self._settings.topic(t), p) for t in ahead for p in partitions])
         self._dispatch.assign([TopicPartition(self._settings.topic("dispatch"), p) for p in partitions])
-        for reader in (self._ahead, self._dispatch):
-            await reader.seek_to_beginning()
 
     async def stop(self) -> None:
         """Disconnect."""
@@ -133,7 +134,11 @@ class Fold:
 
 def _reader(settings: Settings) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
-        bootstrap_servers=settings.bootstrap, enable_auto_commit=False, fetch_max_wait_ms=50, max_poll_records=5000
+        bootstrap_servers=settings.bootstrap,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",  # not seek_to_beginning(): the reset to "latest" that it races with may win
+        fetch_max_wait_ms=50,
+        max_poll_records=5000,
     )
 
 
@@ -220,8 +225,8 @@ def _numbers(state: ProgramState, now: Micros) -> Numbers:
                 total = 0
                 for bound, count in zip((*value.bounds, math.inf), value.counts, strict=True):
                     total += count
-                    le = "+Inf" if bound == math.inf else f"{bound:.15g}"
-                    numbers[f"{metric.name}_bucket", tuple(sorted((*named, ("le", le))))] = total
+                    upper = le(bound)
+                    numbers[f"{metric.name}_bucket", tuple(sorted((*named, ("le", upper))))] = total
                 numbers[f"{metric.name}_count", tuple(sorted(named))] = total
                 numbers[f"{metric.name}_sum", tuple(sorted(named))] = value.sum
             else:

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from streams import metrics as m
 from streams import tally
-from streams.calls import STAGES, Call
+from streams.calls import CLEARED, STAGES, Call
 from streams.clock import SECOND, Micros, wall
 from streams.events import STATUSES
 from streams.programs import DAYS, NO_TEAM, OTHER, OUTCOMES, UNRECORDED
 from streams.state import CALL_INTERVALS, LEG_INTERVALS, ProgramState
+from streams.tally import Cell
 
 Labels = tuple[str, ...]
 DEMAND_DAYS = 28
@@ -69,26 +70,36 @@ def read(state: ProgramState, now: Micros | None = None, running_to: Micros | No
     yield family(m.OLDEST_WAITING, _oldest(calls))
     yield family(m.OVER_TARGET, _over_target(state, calls, now))
     yield family(m.TARGET, {key: seconds(target) for key, target in state.profile.targets.items()})
-    counters: dict[m.Metric, dict[Labels, float]] = {metric: {} for metric in _COUNTERS.values()}
-    for cell, value in state.tally.cells.items():
-        if metric := _COUNTERS.get(str(cell[0])):
-            labels = tuple(str(label) for label in cell[1:])
-            counters[metric][labels] = seconds(value) if metric is m.FREED else value
-    for metric, samples in counters.items():
-        yield family(metric, samples)
+    yield from _counters(state)
     yield family(m.UNMAPPED, {(field,): n for field, n in state.unmapped.items()})
     yield family(m.TODAY, _today(state, now))
     yield family(m.DEMAND_HOUR, _demand_hours(state, now))
     bounds = tuple(seconds(bound) for bound in state.tally.bounds)
+    named = _names(state)
     yield (
         m.INTERVAL,
-        [
-            ((program, *(str(label) for label in cell[1:])), Spread(bounds, row[:-1], seconds(row[-1])))
-            for cell, row in state.tally.spread.items()
-        ],
+        [(named[cell], Spread(bounds, row[:-1], seconds(row[-1]))) for cell, row in state.tally.spread.items()],
     )
     yield family(m.PEOPLE, {(): len(state.people)})
     yield family(m.FEED, {(topic,): seconds(at) for topic, at in state.newest.items()})
+
+
+def _names(state: ProgramState) -> dict[Cell, Labels]:
+    """The label values of every cell of the tally, made once a cell: there are thousands, and each scrape asks."""
+    names = state.tally.names
+    for cells in (state.tally.cells, state.tally.spread):
+        for cell in cells.keys() - names.keys():
+            names[cell] = (state.profile.program, *(str(label) for label in cell[1:]))
+    return names
+
+
+def _counters(state: ProgramState) -> Iterator[Family]:
+    names = _names(state)
+    samples: dict[str | int, list[tuple[Labels, Value]]] = {kind: [] for kind in (*_COUNTERS, tally.UNMAPPED)}
+    for cell, value in state.tally.cells.items():
+        samples[cell[0]].append((names[cell], seconds(value) if cell[0] == tally.FREED else value))
+    for kind, metric in _COUNTERS.items():
+        yield metric, samples[kind]
 
 
 def _units(state: ProgramState) -> dict[Labels, float]:
@@ -157,10 +168,13 @@ def _over_target(state: ProgramState, calls: list[Call], now: Micros) -> dict[La
         over: set[str] = set()
         for interval, point, _ in CALL_INTERVALS:
             # no unit is there yet, so no team: the shortest target of those that cover the area
-            target = min((targets[t, interval] for t in state.profile.teams_of(area) if (t, interval) in targets), default=0)
+            teams = state.profile.teams_of(area)
+            target = min((targets[t, interval] for t in teams if (t, interval) in targets), default=0)
             if target and call.received and not call.first_to(point) and now - call.received > target:
                 over.add(interval)
         for unit, leg in call.care_legs():
+            if leg.at[CLEARED]:
+                continue  # what it has not reached by now it never will
             team = state.team(unit, leg)
             for interval, start, end, _ in LEG_INTERVALS:
                 leg_target = targets.get((team, interval))

@@ -86,6 +86,7 @@ class Tally:
         self.bounds = bounds
         self.cells: dict[Cell, int] = {}
         self.spread: dict[Cell, list[int]] = {}
+        self.names: dict[Cell, tuple[str, ...]] = {}  # the read model's label values of each cell
 
     def start(self, cells: Iterable[Cell]) -> None:
         """Make sure that these cells are there."""

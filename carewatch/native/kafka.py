@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import functools
 import importlib
 import os
@@ -10,7 +9,6 @@ import re
 import shutil
 import subprocess
 import tempfile
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +29,9 @@ from carewatch.native.process import (
 _POM = Path(__file__).with_name("kafka-pom.xml")
 _MIN_JAVA = 17
 _NODE_ID = "1"
+_CLUSTER = (
+    "Y2FyZXdhdGNoLWthZmthLQ"  # 16 bytes in base64; always the same, for a `data_dir` belongs to one cluster
+)
 _NO_KAFKA = "Kafka was not found: set KAFKA_HOME to an unpacked Kafka 4, or install Maven to download it once"
 
 # A short-lived server gains more from a fast start than from the best code: the second compiler is off.
@@ -209,9 +210,8 @@ class KafkaBroker:
             config = self._write_config(folder)
             log4j = f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}"
             run = [java, *_JVM, log4j, "-cp", f"{libs}/*"]
-            cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-            # A leading "-" would be read as an option; "--ignore-formatted" keeps the data of a `data_dir`.
-            tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "--ignore-formatted"]
+            # "--ignore-formatted" keeps the data of a `data_dir`.
+            tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={_CLUSTER}", "--ignore-formatted"]
             format_ = Child("kafka-format", [*run, *tool, "--config", str(config)], folder)
             if format_.wait(timeout=self._start_timeout) != 0:
                 raise StackError(
@@ -319,7 +319,9 @@ def _java() -> str:
 @functools.cache
 def _java_version(java: str) -> int:
     try:
-        done = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(  # noqa: S603 the user's own Java
+            [java, "-version"], capture_output=True, text=True, timeout=30, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return 0
     found = re.search(r'version "(?:1\.)?(\d+)', done.stderr + done.stdout)  # "1.8.0" is Java 8

@@ -136,7 +136,7 @@ class _Starter(threading.Thread):
             job, future = self._jobs.get()
             try:
                 future.set_result(job())
-            except BaseException as error:
+            except Exception as error:  # noqa: BLE001 raised again where the child was asked for
                 future.set_exception(error)
 
     def popen(self, job: Callable[[], _Popen]) -> _Popen:
@@ -188,7 +188,7 @@ class Child:
 
         def job() -> _Popen:
             with self.log.open("ab") as out:
-                return subprocess.Popen(
+                return subprocess.Popen(  # noqa: S603 that is what this class is for
                     command,
                     cwd=folder,
                     env=env,
@@ -271,9 +271,11 @@ def wait_for(
     """Poll `predicate` every `interval` seconds until it is true.
 
     Args:
+        predicate: Called again and again.
         timeout: Seconds.
         what: What is awaited, as a clause: ``"Kafka to answer"``.
         child: The process that has to live meanwhile.
+        interval: Seconds.
 
     Raises:
         StackError: `child` ended or the time is over.

@@ -1,0 +1,96 @@
+"""Dispatch waits for the statuses that were in the log before it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from agents import order
+from agents.order import Order
+from agents.transport import Progress
+from streams.events import Topic
+
+
+class Feeds:
+    """What the consumer would say of partition 0."""
+
+    def __init__(self) -> None:
+        self.progress: dict[Topic, Progress | None] = {"dispatch": Progress(10, 10, 1000), "status": None}
+        self.handed: dict[Topic, int | None] = {"dispatch": None, "status": None}
+        self.order = Order(lambda topic, _: self.progress[topic], lambda topic, _: self.handed[topic])
+
+    async def passes(self, offset: int = 5) -> bool:
+        """Whether a dispatch record goes without anything more happening."""
+        task = asyncio.create_task(self.order.statuses_first(0, offset))
+        done, _ = await asyncio.wait([task], timeout=0.05)
+        if not done:
+            task.cancel()
+        return bool(done)
+
+
+def test_waits_for_a_poll_of_the_statuses() -> None:
+    async def run() -> None:
+        feeds = Feeds()
+        assert not await feeds.passes()
+        feeds.progress["status"] = Progress(0, 0, 999)  # a poll from before the dispatch record was fetched
+        assert not await feeds.passes()
+        feeds.progress["status"] = Progress(0, 0, 1000)
+        assert await feeds.passes()
+
+    asyncio.run(run())
+
+
+def test_waits_until_the_statuses_are_applied_not_only_read() -> None:
+    async def run() -> None:
+        feeds = Feeds()
+        feeds.progress["status"] = Progress(8, 8, 1000)
+        feeds.order.handled("status", 0, 6)
+        assert not await feeds.passes()
+        feeds.order.handled("status", 0, 7)
+        assert await feeds.passes()
+
+    asyncio.run(run())
+
+
+def test_starts_at_the_committed_offset() -> None:
+    async def run() -> None:
+        feeds = Feeds()
+        feeds.progress["status"] = Progress(8, 8, 1000)
+        feeds.handed["status"] = 8  # all of it was applied before the restart
+        assert await feeds.passes()
+
+    asyncio.run(run())
+
+
+def test_one_wait_clears_the_whole_poll() -> None:
+    async def run() -> None:
+        feeds = Feeds()
+        feeds.progress["status"] = Progress(0, 0, 1000)
+        assert await feeds.passes(5)
+        feeds.progress["status"] = Progress(3, 3, 1001)  # a status that came later
+        assert await feeds.passes(9)  # below the position of the dispatch feed at the wait
+        assert not await feeds.passes(10)
+
+    asyncio.run(run())
+
+
+def test_offsets_that_are_no_records_do_not_hold_it_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order, "SETTLED", 0.01)
+
+    async def run() -> None:
+        feeds = Feeds()
+        feeds.progress["status"] = Progress(8, 8, 1000)  # the last one is a transaction marker
+        feeds.order.handled("status", 0, 6)
+        assert await feeds.passes()
+
+    asyncio.run(run())
+
+
+def test_gives_up_when_nothing_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order, "PATIENCE", 0.02)
+
+    async def run() -> None:
+        assert await Feeds().passes()
+
+    asyncio.run(run())
