@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import faust
 import structlog
-from faust.types import TP
 
 from agents.changelog import Changelog, Records
 from agents.intake import Headers, Intake
@@ -39,6 +38,7 @@ class App(faust.App):
 
     ours: Settings
     crashed_by: BaseException | None = None
+    _crashing: asyncio.Future[None] | None = None
 
     def _new_transport(self) -> Transport:
         transport = Transport(self.conf.broker_consumer, self)
@@ -51,7 +51,7 @@ class App(faust.App):
         if self.crashed_by is None:
             self.crashed_by = error
             log.error("the worker ends", error=repr(error))
-            asyncio.ensure_future(self.crash(error))
+            self._crashing = asyncio.ensure_future(self.crash(error))
 
 
 class Producer:
@@ -144,7 +144,9 @@ class Worker:
     async def _on_revoked(self, *args: Any, **kwargs: Any) -> None:
         self.owner.ready = False
         if not await self.changelog.drain(self.settings.rebalance_timeout / 2):
-            self.app.crash_soon(RuntimeError("the changelog could not be written before the programs are shared out anew"))
+            self.app.crash_soon(
+                RuntimeError("the changelog could not be written before the programs are shared out anew")
+            )
         self.owner.drop()
         self.order.reset()
 

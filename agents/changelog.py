@@ -78,7 +78,7 @@ class Changelog:
                     applied.acknowledge()
                 async with self._written:
                     self._written.notify_all()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, it ends the worker
             # memory is ahead of the changelog now; only a restart from the changelog puts that right
             self._failed(error)
         finally:

@@ -89,7 +89,10 @@ class WorkerCollector(Collector):
                 for kind in events.KINDS[topic]
             ],
         )
-        yield m.REJECTED, [((topic, reason), pipeline.rejected[topic, reason]) for topic in topics for reason in REASONS]
+        yield (
+            m.REJECTED,
+            [((topic, reason), pipeline.rejected[topic, reason]) for topic in topics for reason in REASONS],
+        )
         yield m.DUPLICATE, [((topic,), pipeline.duplicate[topic]) for topic in topics]
         yield m.LATE, [((topic,), pipeline.late[topic]) for topic in topics]
         yield m.CONFLICTS, [((program,), pipeline.conflicts[program]) for program in programs]

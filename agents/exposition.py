@@ -15,7 +15,6 @@ from prometheus_client import utils
 from streams.metrics import Metric
 from streams.read import Family, Labels, Spread, Value
 
-
 _go = cast("Callable[[float], str]", utils.floatToGoString)
 
 

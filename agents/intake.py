@@ -162,9 +162,7 @@ def records_of(message: Any) -> Sequence[Any]:
         return message.value
     timestamp = None if message.timestamp is None else int(message.timestamp * 1000)
     headers = tuple(message.headers or ())
-    return (
-        Record(message.topic, message.partition, message.offset, timestamp, message.key, message.value, headers),
-    )
+    return (Record(message.topic, message.partition, message.offset, timestamp, message.key, message.value, headers),)
 
 
 def arrival(timestamp: int | None) -> Micros:

@@ -68,9 +68,9 @@ class Order:
             done = self._next("status", partition)
             if done != seen:
                 idle_since, seen = now(), done
-            if end is not None and status is not None:
-                if done >= end or (status.position >= end and now() - idle_since > SETTLED):
-                    break
+            settled = now() - idle_since > SETTLED
+            if end is not None and status is not None and (done >= end or (settled and status.position >= end)):
+                break
             if now() - idle_since > PATIENCE:
                 log.warning("statuses lag behind dispatch", partition=partition, offset=offset)
                 break

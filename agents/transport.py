@@ -49,6 +49,21 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = cast(Transport, self.transport).fetch_wait_ms
         return consumer
 
+    async def _fetch_records(
+        self,
+        consumer: AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109  # Faust's signature
+        max_records: int | None = None,
+    ) -> Any:
+        """Fetch from these partitions and no others.
+
+        Faust's set changes while a fetch waits, and to aiokafka an empty one means all: a fetch that waits while the
+        partitions are shared out anew would take, and lose, the first changelog records of the recovery.
+        """
+        wanted = frozenset(active_partitions)
+        return await super()._fetch_records(consumer, wanted, timeout, max_records) if wanted else {}
+
     def progress(self, topic: str, partition: int) -> Progress | None:
         """Progress of an assigned partition; None before its first poll and when it is not assigned."""
         consumer = self._consumer
@@ -95,7 +110,7 @@ class Consumer(driver.Consumer):
         """Whether a message is a batch."""
         return cast(Transport, self.transport).batched
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109  # Faust's signature
         """What one poll finds, a message a partition."""
         if not self.batched:
             async for each in super().getmany(timeout):
@@ -123,7 +138,7 @@ class Consumer(driver.Consumer):
         """Whether no rebalance has begun since this generation."""
         return self.flow_active and self.app.consumer_generation_id == generation
 
-    async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:
+    async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:  # noqa: ASYNC109  # Faust's signature
         # all agents are behind: wait for the first that is not, where Faust would sleep a second
         while self._buffered_partitions and not self._get_active_partitions() and not self.should_stop:
             self._room.clear()

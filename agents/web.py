@@ -71,4 +71,6 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        raise WorkerError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --web-port") from error
+        raise WorkerError(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another with --web-port"
+        ) from error

@@ -104,7 +104,7 @@ async def _consume(worker: Worker, stop: asyncio.Event) -> None:
     try:
         await _first(app.start(), stop.wait())
         await _first(app._crashed.wait(), stop.wait())
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # told in one line when all is stopped
         app.crashed_by = app.crashed_by or error
     if app._crashed.is_set() and app.crashed_by is None:
         app.crashed_by = app.crash_reason or RuntimeError("unknown")

@@ -56,14 +56,21 @@ def _parser() -> argparse.ArgumentParser:
     run = add("worker", _worker, "run one worker", "carewatch worker --broker kafka://broker1:9092")
     _broker(run)
     _programs(run)
-    run.add_argument("--web-host", default=default("WEB_HOST", "127.0.0.1"), help="address to listen on (default loopback)")
     run.add_argument(
-        "--web-port", type=int, default=whole("WEB_PORT", 6066, 0), help="port to listen on (default 6066, 0: a free one)"
+        "--web-host", default=default("WEB_HOST", "127.0.0.1"), help="address to listen on (default loopback)"
+    )
+    run.add_argument(
+        "--web-port",
+        type=int,
+        default=whole("WEB_PORT", 6066, 0),
+        help="port to listen on (default 6066, 0: a free one)",
     )
 
     topics = add("topics", None, "the Kafka topics", "carewatch topics create")
     topic_commands = _Adder(topics.add_subparsers(title="commands", required=True, metavar="COMMAND"))
-    run = topic_commands("create", _topics, "create the topics, or check those that are there", "carewatch topics create")
+    run = topic_commands(
+        "create", _topics, "create the topics, or check those that are there", "carewatch topics create"
+    )
     _broker(run)
     run.add_argument("--check", action="store_true", help="only check, create nothing")
 
@@ -91,12 +98,18 @@ def _parser() -> argparse.ArgumentParser:
         "send an event file, or a CAD export with a mapping, to Kafka",
         "carewatch replay calls.csv --mapping sf_fire --speed max",
     )
-    run.add_argument("file", type=Path, metavar="FILE", help="event file (.jsonl), or CAD export (.csv) with --mapping; .gz too")
+    run.add_argument(
+        "file", type=Path, metavar="FILE", help="event file (.jsonl), or CAD export (.csv) with --mapping; .gz too"
+    )
     run.add_argument("--mapping", help="mapping file (.toml), or the name of one that comes with carewatch")
     _broker(run)
     _programs(run)
-    run.add_argument("--speed", default="max", help="max, or a factor: 1 as it happened, 60 a minute in a second (default max)")
-    run.add_argument("--bad-lines", choices=("stop", "pass"), default="stop", help="a line that is no event: stop, or pass it on")
+    run.add_argument(
+        "--speed", default="max", help="max, or a factor: 1 as it happened, 60 a minute in a second (default max)"
+    )
+    run.add_argument(
+        "--bad-lines", choices=("stop", "pass"), default="stop", help="a line that is no event: stop, or pass it on"
+    )
     run.add_argument("--out", metavar="FILE", help="write an event file instead of sending (- for standard output)")
 
     run = add(
@@ -108,9 +121,14 @@ def _parser() -> argparse.ArgumentParser:
     _broker(run)
     _programs(run)
     run.add_argument(
-        "--worker", action="append", metavar="URL", help="a worker's address, repeat for each (default http://127.0.0.1:6066)"
+        "--worker",
+        action="append",
+        metavar="URL",
+        help="a worker's address, repeat for each (default http://127.0.0.1:6066)",
     )
-    run.add_argument("--timeout", type=float, default=60.0, help="seconds to wait for the workers to catch up (default 60)")
+    run.add_argument(
+        "--timeout", type=float, default=60.0, help="seconds to wait for the workers to catch up (default 60)"
+    )
     return parser
 
 
@@ -139,7 +157,11 @@ def _broker(parser: argparse.ArgumentParser) -> None:
 
 def _programs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--programs", type=Path, default=Path(default("PROGRAMS", str(PROGRAMS))), metavar="DIR", help="folder of the program files"
+        "--programs",
+        type=Path,
+        default=Path(default("PROGRAMS", str(PROGRAMS))),
+        metavar="DIR",
+        help="folder of the program files",
     )
 
 

@@ -35,7 +35,7 @@ EVERY = 10.0
 TANSU_ENV = {"CAREWATCH_SESSION_TIMEOUT": "10", "CAREWATCH_REBALANCE_TIMEOUT": "3", "CAREWATCH_HEARTBEAT_INTERVAL": "1"}
 
 
-class _Stop(Exception):
+class _Stop(Exception):  # noqa: N818  # no error: the user's wish
     """A signal asked us to end."""
 
 
@@ -66,7 +66,7 @@ class _Demo:
         self._url = ""
 
     def start(self) -> None:
-        """Start everything; returns when the history is in the numbers."""
+        """Start everything; returns when the worker shows numbers. The history goes on loading for some seconds."""
         broker = f"kafka://{self._broker()}"
         ensure_topics(broker, self._env.get("CAREWATCH_PREFIX") or "care.", whole("PARTITIONS", 8, 1))
         port = self._args.web_port or free_port()
@@ -107,7 +107,7 @@ class _Demo:
     def _child(self, name: str, *argv: str) -> Child:
         command = [sys.executable, "-m", "carewatch", *argv]
         # the children run in the temporary folder; give them what we import
-        self._env["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
+        self._env["PYTHONPATH"] = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
         child = Child(name, command, self._folder, self._env)
         self._stack.callback(child.stop)
         self._children.append(child)

@@ -57,7 +57,9 @@ def replay(args: argparse.Namespace) -> int:
         mapping = load_mapping(named if named.is_file() else Path(args.mapping))
         items = read_cad(args.file, mapping, _profile_for(mapping.program, args.programs))
     elif args.file.name.removesuffix(".gz").endswith(".csv"):
-        raise FeedError(f"{args.file}: a CAD export needs a mapping; give one with --mapping, such as --mapping sf_fire")
+        raise FeedError(
+            f"{args.file}: a CAD export needs a mapping; give one with --mapping, such as --mapping sf_fire"
+        )
     else:
         items = read_events(args.file, on_bad=args.bad_lines)
     return _deliver(paced(items, speed, WallClock()), args.out, args.broker)
@@ -99,7 +101,9 @@ def _profile_for(program: str, directory: Path) -> Profile:
         return load(beside)
     profiles = load_all(directory)
     if program not in profiles:
-        raise FeedError(f"{directory}: no file of program '{program}', which the mapping names; give its folder with --programs")
+        raise FeedError(
+            f"{directory}: no file of program '{program}', which the mapping names; give its folder with --programs"
+        )
     return profiles[program]
 
 
@@ -107,8 +111,8 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        moment = datetime.min
-    if moment.utcoffset() is None:
+        moment = None
+    if moment is None or moment.utcoffset() is None:
         raise FeedError(f"--start {text}: write a time with an offset, such as 2026-11-02T00:00:00-06:00")
     return moment
 

@@ -9,7 +9,6 @@ from agents.settings import Settings, WorkerError
 
 #: The program files that come with the package.
 PROGRAMS = Path(__file__).parent.parent / "programs"
-TOKEN = "CAREWATCH_API_TOKEN"
 
 
 def default(name: str, fallback: str) -> str:

@@ -10,13 +10,13 @@ import argparse
 import asyncio
 import math
 import time
-
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
+
 from agents.collector import HELD
 from agents.exposition import le
 from agents.intake import Record, arrival
@@ -45,11 +45,11 @@ def run(args: argparse.Namespace) -> int:
     return asyncio.run(_run(settings, load_all(settings.programs), workers, args.timeout))
 
 
-async def _run(settings: Settings, profiles: Mapping[str, Profile], workers: list[str], timeout: float) -> int:
+async def _run(settings: Settings, profiles: Mapping[str, Profile], workers: list[str], wait: float) -> int:
     fold = Fold(settings, profiles)
     await fold.start()
     try:
-        give_up = time.monotonic() + timeout
+        give_up = time.monotonic() + wait
         while True:
             await fold.catch_up()
             result = await asyncio.to_thread(_compare, fold, workers)
@@ -94,7 +94,9 @@ class Fold:
                 await self._dispatch.start()
         except KafkaError as error:
             await self.stop()
-            raise WorkerError(f"{self._settings.broker} does not answer; start it or give another with --broker") from error
+            raise WorkerError(
+                f"{self._settings.broker} does not answer; start it or give another with --broker"
+            ) from error
         partitions = range(self._settings.partitions)
         ahead: tuple[Topic, Topic] = ("status", "followup")
         self._ahead.assign([TopicPartition(self._settings.topic(t), p) for t in ahead for p in partitions])
@@ -190,7 +192,9 @@ def _compare(fold: Fold, workers: list[str]) -> Result:
             problems += [f"{url}: {line}" for line in _differences(expected, shown)]
     for program in states:
         if len(owners[program]) != 1:
-            problems.append(f"program {program} is shown by {len(owners[program])} workers, not by one: {owners[program]}")
+            problems.append(
+                f"program {program} is shown by {len(owners[program])} workers, not by one: {owners[program]}"
+            )
     return Result(problems, compared, set(owners))
 
 
@@ -212,7 +216,9 @@ def _text(key: tuple[str, Labels]) -> str:
 _SAMPLES = {
     name
     for metric in m.PROGRAM_METRICS
-    for name in ([f"{metric.name}_{part}" for part in ("bucket", "count", "sum")] if metric is m.INTERVAL else [metric.name])
+    for name in (
+        [f"{metric.name}_{part}" for part in ("bucket", "count", "sum")] if metric is m.INTERVAL else [metric.name]
+    )
 }
 
 

@@ -67,9 +67,7 @@ def read_cad(
     columns are missing, or mapping and profile are of different programs.
     """
     if mapping.program != profile.program:
-        raise FeedError(
-            f"mapping: program: '{mapping.program}', but the profile is of '{profile.program}'; use a pair"
-        )
+        raise FeedError(f"mapping: program: '{mapping.program}', but the profile is of '{profile.program}'; use a pair")
     summary = Summary()
     calls: dict[str, Call] = {}
     responses = list(read_rows(path, mapping, calls, summary))
@@ -102,9 +100,7 @@ def _in_time_order(responses: list[Response]) -> list[_Item]:
     return items
 
 
-def _events(
-    items: list[_Item], program: str, summary: Summary, report: Callable[[Summary], None]
-) -> Iterator[Event]:
+def _events(items: list[_Item], program: str, summary: Summary, report: Callable[[Summary], None]) -> Iterator[Event]:
     board = _Board(program)
     for item in items:
         yield _event(item, program)
@@ -175,16 +171,12 @@ class _Board:
         )
 
 
-def _count_unmapped(
-    responses: list[Response], calls: dict[str, Call], profile: Profile, summary: Summary
-) -> None:
+def _count_unmapped(responses: list[Response], calls: dict[str, Call], profile: Profile, summary: Summary) -> None:
     used = [("call_type", call.call_type) for call in calls.values()]
     used += [("area", call.area) for call in calls.values()]
     used += [("outcome", call.outcome) for call in calls.values() if call.outcome]
     used += [("team", response.team) for response in responses if response.team]
-    used += [
-        ("destination", r.destination) for r in responses if r.destination and "unit_transporting" in r.times
-    ]
+    used += [("destination", r.destination) for r in responses if r.destination and "unit_transporting" in r.times]
     summary.unmapped.update(pair for pair in used if not profile.knows(*pair))
 
 

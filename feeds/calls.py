@@ -54,15 +54,11 @@ def _call(world: World) -> Process:
     simulation = world.simulation
     calls, delays = simulation.calls, simulation.delays
     code = world.pick({code: kind.weight for code, kind in simulation.call_types.items()})
-    call = Call(
-        f"{world.local():%y%m%d}-{world.token(32)}", world.pick(simulation.areas), simulation.call_types[code]
-    )
+    call = Call(f"{world.local():%y%m%d}-{world.token(32)}", world.pick(simulation.areas), simulation.call_types[code])
     source = world.pick(simulation.sources)
     priority = world.rng.choice((2, 3, 3, 4))
     corrected = world.chance(calls.corrected)
-    first = (
-        world.pick({code: kind.weight for code, kind in simulation.call_types.items()}) if corrected else code
-    )
+    first = world.pick({code: kind.weight for code, kind in simulation.call_types.items()}) if corrected else code
     world.emit(CallReceived, call=call.id, call_type=first, area=call.area, priority=priority, source=source)
     eligible = True
     if world.profile.triages:
@@ -174,9 +170,7 @@ def _on_scene(world: World, call: Call, unit: Unit) -> Process:
         return
     if world.chance(calls.referral):
         service = world.pick(simulation.services)
-        partner = (
-            world.pick(simulation.partners) if simulation.partners and service == "partner_referral" else None
-        )
+        partner = world.pick(simulation.partners) if simulation.partners and service == "partner_referral" else None
         world.emit(ReferralMade, call=call.id, service=service, partner=partner)
     if call.outcome == "services_transfer":
         world.spawn(_ambulance(world, call))

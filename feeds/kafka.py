@@ -126,7 +126,5 @@ def _partitions(broker: str, names: dict[Topic, str], connect_ms: int) -> int:
         )
     if len(set(existing.values())) > 1:
         found = ", ".join(f"{name} {count}" for name, count in existing.items())
-        raise FeedError(
-            f"{broker}: topics with different numbers of partitions: {found}; create them anew with one"
-        )
+        raise FeedError(f"{broker}: topics with different numbers of partitions: {found}; create them anew with one")
     return next(iter(existing.values()))

@@ -72,9 +72,7 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def columns(self) -> tuple[str, ...]:
         """Every column that the mapping reads."""
         sources = [getattr(part, name) for part in (self.call, self.unit) for name in part.__struct_fields__]
-        return tuple(
-            dict.fromkeys([*(s.column for s in sources if s.column is not None), *self.times.values()])
-        )
+        return tuple(dict.fromkeys([*(s.column for s in sources if s.column is not None), *self.times.values()]))
 
 
 def load_mapping(file: Path) -> Mapping:
@@ -100,9 +98,7 @@ def load_mapping(file: Path) -> Mapping:
         source = getattr(getattr(mapping, part), name)
         given = {*source.values.values(), *([source.value] if source.value is not None else [])}
         if unknown := sorted(given - known):
-            raise FeedError(
-                f"{file}: {key}: '{unknown[0]}' is not known; use one of {', '.join(sorted(known))}"
-            )
+            raise FeedError(f"{file}: {key}: '{unknown[0]}' is not known; use one of {', '.join(sorted(known))}")
     if mapping.call.id.column is None or mapping.unit.id.column is None:
         raise FeedError(f"{file}: call.id and unit.id need a column each; name them")
     for stage in ("call_received", "unit_dispatched", "unit_cleared"):

@@ -74,16 +74,12 @@ def read_events(path: Path, *, on_bad: OnBad = "stop") -> Iterator[Line]:
                 number += 1
                 value = raw.removeprefix(b"\xef\xbb\xbf").strip() if number == 1 else raw.strip()
                 if len(raw) > MAX_LINE:
-                    raise FeedError(
-                        f"{path}: line {number}: over 1 MB; an event file has one JSON event a line"
-                    )
+                    raise FeedError(f"{path}: line {number}: over 1 MB; an event file has one JSON event a line")
                 if value:
                     yield _line(value, f"{path}: line {number}", on_bad)
     except (OSError, EOFError, zlib.error) as error:
         why = getattr(error, "strerror", None) or str(error)
-        raise FeedError(
-            f"{path}: cannot be read: {why}; give the path of a .jsonl or .jsonl.gz file"
-        ) from error
+        raise FeedError(f"{path}: cannot be read: {why}; give the path of a .jsonl or .jsonl.gz file") from error
 
 
 def write_events(
@@ -116,9 +112,7 @@ def live(events: Iterable[T], clock: Clock) -> Iterator[T]:
     for event in events:
         at = _seconds(event)
         while at is not None and (wait := at - clock.now()) > 0:
-            clock.sleep(
-                min(wait, 30.0)
-            )  # short naps: the machine's clock may be set, the machine may be suspended
+            clock.sleep(min(wait, 30.0))  # short naps: the machine's clock may be set, the machine may be suspended
         yield event
 
 

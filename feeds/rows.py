@@ -57,18 +57,12 @@ class Summary:
             f"{self.rows} rows, {self.responses} unit responses of {self.calls} calls, {self.events} events",
             f"{self.duplicates} duplicate rows left out, {sum(self.skipped.values())} rows skipped",
         ]
-        found += [
-            f"  skipped: {n} rows, first in row {self.first_rows[why]}: {why}"
-            for why, n in self.skipped.items()
-        ]
+        found += [f"  skipped: {n} rows, first in row {self.first_rows[why]}: {why}" for why, n in self.skipped.items()]
         if self.disordered:
             found.append(f"{self.disordered} rows have times out of order; kept as they are")
         if self.unclosed:
             found.append(f"{self.unclosed} calls have no unit with a cleared time; they stay open")
-        found += [
-            f"not in the profile: {key} '{code}' ({n} times)"
-            for (key, code), n in self.unmapped.most_common()
-        ]
+        found += [f"not in the profile: {key} '{code}' ({n} times)" for (key, code), n in self.unmapped.most_common()]
         return found
 
 

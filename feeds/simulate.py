@@ -69,9 +69,7 @@ def _heartbeats(world: World) -> Process:
         yield MINUTE
 
 
-def _unreliable(
-    stream: Iterator[Event], rng: random.Random, disorder: float, duplicates: float
-) -> Iterator[Event]:
+def _unreliable(stream: Iterator[Event], rng: random.Random, disorder: float, duplicates: float) -> Iterator[Event]:
     held: list[tuple[Micros, int, Event]] = []
     order = itertools.count()
     for event in stream:

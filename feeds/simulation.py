@@ -173,9 +173,7 @@ def builtin(program: str) -> Path:
     file = Path(__file__).parent / "simulations" / f"{program}.toml"
     if not file.is_file():
         known = ", ".join(sorted(f.stem for f in file.parent.glob("*.toml")))
-        raise FeedError(
-            f"{program}: no simulation comes with this program; give a file, or use one of: {known}"
-        )
+        raise FeedError(f"{program}: no simulation comes with this program; give a file, or use one of: {known}")
     return file
 
 
@@ -194,9 +192,7 @@ def check_against(simulation: Simulation, profile: Profile) -> None:
     """
     where = f"simulation of {simulation.program}"
     if simulation.program != profile.program:
-        raise FeedError(
-            f"{where}: program: the profile is of '{profile.program}'; use the file of the same program"
-        )
+        raise FeedError(f"{where}: program: the profile is of '{profile.program}'; use the file of the same program")
     tables: dict[str, tuple[str, Iterable[str]]] = {
         "call_types": ("call_type", simulation.call_types),
         "outcomes": ("outcome", simulation.outcomes),
@@ -220,9 +216,7 @@ def check_against(simulation: Simulation, profile: Profile) -> None:
 def _problems(simulation: Simulation) -> list[tuple[str, str]]:
     """What the types cannot say, as (key, what is wrong and what to do)."""
     given = simulation.calls.per_day
-    found = [
-        ("calls.per_day", f"'{day}' is missing; give all seven days") for day in DAYS if day not in given
-    ]
+    found = [("calls.per_day", f"'{day}' is missing; give all seven days") for day in DAYS if day not in given]
     weights: dict[str, dict[str, float]] = {
         "areas": simulation.areas,
         "call_types": {code: kind.weight for code, kind in simulation.call_types.items()},
@@ -236,9 +230,7 @@ def _problems(simulation: Simulation) -> list[tuple[str, str]]:
     for key, table in weights.items():
         if sum(table.values()) <= 0:
             found.append((key, "no weight above 0; give at least one"))
-        found += [
-            (f"{key}.{code}", "a code has 1 to 64 characters") for code in table if not 0 < len(code) <= 64
-        ]
+        found += [(f"{key}.{code}", "a code has 1 to 64 characters") for code in table if not 0 < len(code) <= 64]
     follow = simulation.followups
     if follow.on_time + follow.late + follow.after_lapse > 1 + 1e-9:
         found.append(("followups", "on_time, late and after_lapse add up to more than 1; lower one"))

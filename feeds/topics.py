@@ -53,9 +53,7 @@ def ensure_topics(
             _check_partitions(existing, partitions)
             if missing and check_only:
                 names = ", ".join(missing)
-                raise FeedError(
-                    f"{broker}: missing topics: {names}; run: carewatch topics create --broker {broker}"
-                )
+                raise FeedError(f"{broker}: missing topics: {names}; run: carewatch topics create --broker {broker}")
             report = _differences(admin, {name: wanted[name] for name in existing})
             if missing:
                 options = {"num_partitions": partitions, "replication_factor": replication}
@@ -94,9 +92,7 @@ def _differences(admin: KafkaAdminClient, wanted: dict[str, dict[str, str]]) -> 
     for name, options in wanted.items():
         found = {key: str(described[name][key]["value"]) for key in options}
         other = [
-            f"{key} is {found[key]} (default here: {value})"
-            for key, value in options.items()
-            if found[key] != value
+            f"{key} is {found[key]} (default here: {value})" for key, value in options.items() if found[key] != value
         ]
         report[name] = "exists; left as it is: " + ", ".join(other) if other else "ok"
     return report

@@ -74,6 +74,7 @@ class Call(msgspec.Struct, array_like=True, omit_defaults=True):
     person: tuple[Micros, int] | None = None
     legs: dict[str, Leg] = {}
     facts: list[Fact] = []
+    era: int = 0  # how often calls had been archived when it was made: tells it from an archived one of the same id
 
     @property
     def ineligible(self) -> bool:
@@ -135,5 +136,3 @@ class Call(msgspec.Struct, array_like=True, omit_defaults=True):
         if all(leg.at[CLEARED] for leg in there) and last < care:
             return "released", care - last
         return "stayed", 0
-
-

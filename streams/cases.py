@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.calls import Claim
 from streams.clock import Micros
 
 

@@ -25,7 +25,9 @@ def _m(name: str, kind: Kind, labels: str, help: str) -> Metric:
 
 
 UNITS = _m("care_units", "gauge", "program team area status", "Units by the status with the latest time.")
-UNITS_PLANNED = _m("care_units_planned", "gauge", "program team", "Units that the staffing plan wants on duty at this minute.")
+UNITS_PLANNED = _m(
+    "care_units_planned", "gauge", "program team", "Units that the staffing plan wants on duty at this minute."
+)
 UNIT_SECONDS = _m(
     "care_unit_seconds_total",
     "counter",
@@ -50,7 +52,12 @@ OVER_TARGET = _m(
     "program area interval",
     "Open calls past the target for an interval that has not ended; calls triaged ineligible are left out.",
 )
-TARGET = _m("care_interval_target_seconds", "gauge", "program team interval", "Target for an interval, from the program's profile.")
+TARGET = _m(
+    "care_interval_target_seconds",
+    "gauge",
+    "program team interval",
+    "Target for an interval, from the program's profile.",
+)
 RECEIVED = _m("care_calls_received_total", "counter", "program area call_type source", "Calls received.")
 CLOSED = _m(
     "care_calls_closed_total",
@@ -62,7 +69,10 @@ TODAY = _m(
     "care_calls_today", "gauge", "program team area outcome", "Calls closed since local midnight, by what is known now."
 )
 DEMAND = _m(
-    "care_demand_total", "counter", "program area result", "Calls closed by result: served, or the first reason why not."
+    "care_demand_total",
+    "counter",
+    "program area result",
+    "Calls closed by result: served, or the first reason why not.",
 )
 DEMAND_HOUR = _m(
     "care_demand_hour_of_week",
@@ -143,9 +153,14 @@ PROGRAM_METRICS = (
 
 EVENTS = _m("care_events_total", "counter", "program topic type", "Events applied.")
 REJECTED = _m("care_events_rejected_total", "counter", "topic reason", "Records sent to the dead-letter topic.")
-DUPLICATE = _m("care_events_duplicate_total", "counter", "topic", "Events that were applied before; they changed nothing.")
+DUPLICATE = _m(
+    "care_events_duplicate_total", "counter", "topic", "Events that were applied before; they changed nothing."
+)
 LATE = _m(
-    "care_events_late_total", "counter", "topic", "Events of a closed call; they completed its record and moved no counter."
+    "care_events_late_total",
+    "counter",
+    "topic",
+    "Events of a closed call; they completed its record and moved no counter.",
 )
 DELAY = _m("care_event_delay_seconds", "histogram", "topic", "Time from an event's `at` to its being applied.")
 READY = _m("care_worker_ready", "gauge", "", "1 once the worker is assigned and recovered.")

@@ -294,7 +294,9 @@ def _team_problems(profile: Profile, team: Team, key: str) -> list[tuple[str, st
     if not team.hours:
         found.append((f"{key}.hours", "none given; say when the team works, for example days, from and until"))
     if team.since and team.until and team.until <= team.since:
-        found.append((f"{key}.until", f"{team.until} is not after since ({team.since}); until is the first day without"))
+        found.append(
+            (f"{key}.until", f"{team.until} is not after since ({team.since}); until is the first day without")
+        )
     for shift in team.staffing:
         if not 0 <= shift.units <= 10_000:
             found.append((f"{key}.staffing.units", f"{shift.units} units planned; give a number from 0 to 10000"))

@@ -151,9 +151,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
         return 0
-    stale = [
-        str(file) for file, content in made.items() if not file.is_file() or file.read_bytes() != content
-    ]
+    stale = [str(file) for file, content in made.items() if not file.is_file() or file.read_bytes() != content]
     if stale:
         print(
             f"out of date: {', '.join(stale)}; run: python -m streams.schema --write {reference}",
@@ -205,9 +203,7 @@ def _channel(name: str, about: str, messages: Json) -> Json:
         "title": f"{PREFIX}{name}",
         "description": about,
         "messages": messages,
-        "bindings": {
-            "kafka": {"topic": f"{PREFIX}{name}", "partitions": PARTITIONS, "bindingVersion": _KAFKA}
-        },
+        "bindings": {"kafka": {"topic": f"{PREFIX}{name}", "partitions": PARTITIONS, "bindingVersion": _KAFKA}},
     }
 
 
@@ -247,9 +243,7 @@ def _rejected() -> Json:
         "bindings": {
             "kafka": {"key": {"type": "string", "description": "The original key."}, "bindingVersion": _KAFKA}
         },
-        "examples": [
-            {"name": "rejected", "headers": dict(zip(headers, values, strict=True)), "payload": "{}"}
-        ],
+        "examples": [{"name": "rejected", "headers": dict(zip(headers, values, strict=True)), "payload": "{}"}],
     }
 
 

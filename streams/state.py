@@ -7,10 +7,11 @@ Two rules make every number survive a crash at any point:
 
 * An event changes **one** record. A call keeps the ids it has seen *and* the facts it has counted, so a stored record
   is either before the event or after it, never between. Counters are sums over records.
-* Where two records change (archiving), they are written in an order in which every prefix is a valid state.
+* Where more records change (archiving, many events to a flush), they are written in an order in which every prefix is
+  a valid state: an archive before what it replaces goes, calls before the statuses that may have come after them.
 
-Keys are `<kind>/<id>`: `c/` calls, `u/<n>/` segments of a unit's statuses, `a/` their archives, `k/` cases, `f` feeds
-and archived counts.
+Keys are `<kind>/<id>`: `c/` calls, `u/<n>/` segments of a unit's statuses, `a/` their archives, `k/` cases, `f` feeds,
+`g` counts of archived calls.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ import msgspec
 
 from streams import events, tally
 from streams.calls import (
+    AT_DESTINATION,
+    CLEARED,
     DISPATCHED,
     EN_ROUTE,
     ON_SCENE,
-    CLEARED,
-    AT_DESTINATION,
     SEEN_CLOSED,
     SEEN_RECEIVED,
     SEEN_TO_DISPATCHED,
@@ -46,7 +47,8 @@ from streams.units import Entry, Unit, UnitArchive
 
 #: Closed calls are kept this long after closing (or after the last event that touched them), then only their counts.
 KEPT: Micros = 45 * DAY
-#: How often old records are looked for; the work is the same whenever it is done.
+#: How often old records are looked for: at each full hour of the clock, or with the first event after it. A state
+#: that was restored in between finds nothing that the one before it did not.
 ARCHIVE_EVERY: Micros = DAY // 24
 
 #: What an event may give as its reason; whether a call was served or ineligible is not for it to say.
@@ -86,18 +88,28 @@ class Applied(NamedTuple):
 _APPLIED, _LATE, _DUPLICATE = Applied("applied"), Applied("late"), Applied("duplicate")
 
 
-class Feeds(msgspec.Struct, array_like=True):
-    """The newest `at` of each topic, and the counts of calls that are no longer kept."""
+class ArchivedCalls(msgspec.Struct, array_like=True):
+    """The counts of calls that are no longer kept, and the newest `at` of each topic, theirs included."""
 
     newest: dict[str, Micros] = {}
     cells: list[tuple[Cell, int]] = []
     bounds: tuple[Micros, ...] = ()
     spread: list[tuple[Cell, list[int]]] = []
     gone: list[str] = []  # keys archived last: a crash may have left their records behind
+    era: int = 0  # how often calls were archived
 
 
 _call_decoder = msgspec.msgpack.Decoder(Call)
 _encode = msgspec.msgpack.Encoder().encode
+
+
+_PLACES = ("g", "c", "k", "u", "a", "gone", "f")
+
+
+def _place(change: tuple[str, bytes | None]) -> int:
+    """Where a record goes in a flush. No call needs the statuses that it was counted with once it is written."""
+    key, packed = change
+    return _PLACES.index("gone" if key[0] == "u" and packed is None else key[0])
 
 
 def hash8(text: str) -> bytes:
@@ -126,10 +138,11 @@ class ProgramState:
         self._hot: dict[str, Call] = {}  # closed calls touched since the last flush
         self._dirty: dict[str, None] = {}
         self._expiry: dict[int, list[str]] = defaultdict(list)  # day from which a closed call may go
-        self._heirs: dict[str, set[str]] = defaultdict(set)  # unit -> calls that take its team from its status
+        self._heirs: dict[str, dict[str, Micros]] = defaultdict(dict)  # unit -> calls with its team by its status then
         self._archive_at: Micros = 0
         self._archived = Tally(bounds)
         self._gone: list[str] = []
+        self._era = 0
         self._handlers: dict[type, Callable[[Any, Micros, Micros], Applied]] = {
             events.Heartbeat: self._heartbeat,
             events.UnitStatus: self._status,
@@ -158,6 +171,8 @@ class ProgramState:
     def flush(self) -> dict[str, bytes | None]:
         """The records changed since the last flush, in the order to store them; None: no longer kept."""
         changed = {key: self._record(key) for key in self._dirty}
+        if len(changed) > 1:
+            changed = dict(sorted(changed.items(), key=_place))
         for key in self._hot:
             packed = changed.get(key)
             if packed is not None:
@@ -179,14 +194,17 @@ class ProgramState:
             return _encode(self.units[name].archive)
         if kind == "k":
             return _encode(self.cases[key])
+        if kind == "f":
+            return _encode(self.newest)
         archived = self._archived
         return _encode(
-            Feeds(
+            ArchivedCalls(
                 self.newest,
                 sorted(archived.cells.items(), key=repr),
                 archived.bounds,
                 sorted(archived.spread.items(), key=repr),
                 self._gone,
+                self._era,
             )
         )
 
@@ -203,7 +221,7 @@ class ProgramState:
         call = self._find(key)
         id = hash8(event.id)
         if call is None:
-            call = self.open[key] = Call(first=at, legs={}, claims=[], facts=[])
+            call = self.open[key] = Call(first=at, legs={}, claims=[], facts=[], era=self._era)
         elif id in call.ids:
             return _DUPLICATE
         late = bool(call.seen & SEEN_CLOSED)
@@ -378,7 +396,8 @@ class ProgramState:
         if not any(team.works(when) for team in covering):
             return "outside_hours"
         teams = {team.code for team in covering}
-        statuses = [known[0] for unit in self.units.values() if (known := unit.known_at(call.start)) and known[1] in teams]
+        known = [unit.known_at(call.start) for unit in self.units.values()]
+        statuses = [status for status, team in filter(None, known) if team in teams]
         if all(status == "off_duty" for status in statuses):
             return "no_unit_on_duty"
         if "available" not in statuses:
@@ -412,9 +431,9 @@ class ProgramState:
         for unit, leg in call.legs.items():
             if leg.team is None and leg.care:
                 if sign > 0:
-                    self._heirs[unit].add(key)
+                    self._heirs[unit][key] = leg.first
                 else:
-                    self._heirs[unit].discard(key)
+                    self._heirs[unit].pop(key, None)
 
     def _person(self, person: int, sign: int) -> None:
         self.people[person] += sign
@@ -440,17 +459,24 @@ class ProgramState:
             team=self.profile.label_of("team", event.team),
             area=self.profile.label_of("area", event.area) if event.area else "",
             unmapped=" ".join(field for field, _ in unmapped),
+            touched=now,
         )
-        # only a unit that changes its team can change what is known of its calls
-        heirs = [] if unit.teams == {entry.team} else sorted(self._heirs.get(event.unit, ()))
-        calls = [(key, call) for key in heirs if (call := self._find(key))]
-        for key, call in calls:
-            self._show(key, call, -1)
+        # only a unit that changes its team can change what is known of its calls, and only from here on
+        since = at if unit.known_at(at) else 0
+        calls = [] if unit.teams == {entry.team} else self._hide_heirs(event.unit, since)
         number = unit.append(entry)
         for key, call in calls:
             self._show(key, call, +1)
         self._dirty[f"u/{number}/{event.unit}"] = None
         return Applied("applied", unmapped) if unmapped else _APPLIED
+
+    def _hide_heirs(self, unit: str, since: Micros) -> list[tuple[str, Call]]:
+        """Take the closed calls that have their team from a unit's statuses since a time out of the gauges."""
+        heirs = sorted(key for key, first in self._heirs.get(unit, {}).items() if first >= since)
+        calls = [(key, call) for key in heirs if (call := self._find(key))]
+        for key, call in calls:
+            self._show(key, call, -1)
+        return calls
 
     def _heartbeat(self, event: events.Heartbeat, at: Micros, now: Micros) -> Applied:
         if at > self.newest.get(event.topic, 0):
@@ -499,15 +525,16 @@ class ProgramState:
 
     def _archive(self, now: Micros) -> None:
         """Fold old records into archived counts. Their records go after the archive is written: see the module."""
-        self._archive_at = now + ARCHIVE_EVERY
+        tick = now - now % ARCHIVE_EVERY
+        self._archive_at = tick + ARCHIVE_EVERY
         gone: list[str] = []
-        for day in sorted(day for day in self._expiry if day <= now // DAY):
+        for day in sorted(day for day in self._expiry if day <= tick // DAY):
             for key in self._expiry.pop(day):
                 call = self._find(key)
                 if call is None or not call.seen & SEEN_CLOSED:
                     continue
                 until = max(call.closed, call.touched) + KEPT
-                if until > now:
+                if until > tick:
                     if until // DAY == day:  # it goes later this very day
                         self._expiry[day].append(key)
                     continue
@@ -518,20 +545,24 @@ class ProgramState:
                 self._hot.pop(key, None)
                 gone.append(key)
         if gone:
-            self._gone = sorted(gone)
-            self._dirty.pop("f", None)
-            self._dirty["f"] = None  # before the records that it replaces, and after all that came earlier
-            self._dirty.update(dict.fromkeys(self._gone))
+            behind = [key for key in self._gone if key in self._dirty and not self._find(key)]  # not yet deleted
+            self._gone = sorted({*gone, *behind})
+            self._era += 1
+            self._dirty.update(dict.fromkeys(("g", *gone)))
         for name, unit in list(self.units.items()):
-            if segments := unit.expired(now - KEPT):
+            if segments := unit.expired(tick, tick - KEPT):
+                calls = self._hide_heirs(name, 0) if len(unit.teams) > 1 else []
                 self.units[name] = unit.without(segments)
-                self._dirty["a/" + name] = None
-                self._dirty.update(dict.fromkeys(f"u/{number}/{name}" for number in segments))
+                for key, call in calls:
+                    self._show(key, call, +1)
+                self._dirty.update(dict.fromkeys(("a/" + name, *(f"u/{number}/{name}" for number in segments))))
 
     def _restore(self, records: dict[str, bytes]) -> None:
+        if packed := records.get("g"):
+            self._restore_archived(msgspec.msgpack.decode(packed, type=ArchivedCalls))
         if packed := records.get("f"):
-            feeds = msgspec.msgpack.decode(packed, type=Feeds)
-            self._restore_archived(feeds)
+            for topic, at in msgspec.msgpack.decode(packed, type=dict[str, Micros]).items():
+                self._seen(topic, at)
         decode_entries = msgspec.msgpack.Decoder(list[Entry]).decode
         segments: dict[str, dict[int, bytes]] = defaultdict(dict)
         for key, packed in records.items():
@@ -548,11 +579,17 @@ class ProgramState:
                     for entry in decode_entries(parts[number]):
                         unit.insert(number, entry)
                         self._seen("status", entry.at)
+                else:
+                    self._dirty[f"u/{number}/{unit_id}"] = None  # a crash left it behind
         gone = set(self._gone)
         for key, packed in records.items():
             kind = key[:2]
-            if kind == "c/" and key not in gone:
-                self._restore_call(key, packed)
+            if kind == "c/":
+                call = _call_decoder.decode(packed)
+                if key in gone and call.era < self._era:
+                    self._dirty[key] = None  # a crash left it behind; remembered as gone until it is deleted
+                else:
+                    self._restore_call(key, call, packed)
             elif kind == "k/":
                 case = self.cases[key] = msgspec.msgpack.decode(packed, type=Case)
                 self._seen("followup", case.newest)
@@ -561,8 +598,7 @@ class ProgramState:
                 if case.person:
                     self._person(case.person[1], +1)
 
-    def _restore_call(self, key: str, packed: bytes) -> None:
-        call = _call_decoder.decode(packed)
+    def _restore_call(self, key: str, call: Call, packed: bytes) -> None:
         self._seen("dispatch", call.newest)
         for fact in call.facts:
             self.tally.add(fact)
@@ -573,13 +609,13 @@ class ProgramState:
         else:
             self.open[key] = call
 
-    def _restore_archived(self, feeds: Feeds) -> None:
-        self.newest = dict(feeds.newest)
-        self._gone = feeds.gone
+    def _restore_archived(self, archived: ArchivedCalls) -> None:
+        self.newest = dict(archived.newest)
+        self._gone, self._era = archived.gone, archived.era
         for sums in (self._archived, self.tally):
-            sums.cells.update(feeds.cells)
-            for cell, row in feeds.spread:
-                sums.merge(cell, feeds.bounds, row)
+            sums.cells.update(archived.cells)
+            for cell, row in archived.spread:
+                sums.merge(cell, archived.bounds, row)
 
     def _seen(self, topic: str, at: Micros) -> None:
         self.newest[topic] = max(self.newest.get(topic, 0), at)
@@ -612,5 +648,4 @@ class ProgramState:
     @property
     def kept_calls(self) -> int:
         """Calls kept, open and closed."""
-        return len(self.open) + len(self._kept)
-
+        return len(self.open) + len(self._kept.keys() | self._hot.keys())

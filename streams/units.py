@@ -25,14 +25,16 @@ class Entry(NamedTuple):
     team: str
     area: str  # "" where not given
     unmapped: str  # the field that had an unknown code, or two with a blank between
+    touched: Micros  # the clock when it was applied; kept 45 days from here
 
 
 class UnitArchive(msgspec.Struct, array_like=True):
-    """What is left of entries that are no longer kept: their time and what they counted."""
+    """What is left of entries that are no longer kept: their time, what they counted, the last area given."""
 
     segments: int = 0  # segments 0..n-1 are in here
     seconds: list[tuple[str, str, Micros]] = []
     unmapped: dict[str, int] = {}
+    area: tuple[Micros, int, str] | None = None  # (at, id, area)
 
 
 class Unit:
@@ -112,17 +114,30 @@ class Unit:
     @property
     def area(self) -> str:
         """The area of the status that holds; where it gave none, the last one given."""
-        for code in reversed(self._code):
-            if self._meaning[code][2]:
-                return self._meaning[code][2]
-        return OTHER
+        last = self._last_area
+        return last[2] if last else OTHER
 
-    def expired(self, before: Micros) -> list[int]:
-        """The oldest segments of which every entry is older than a time; never the one with the held entry."""
-        gone = []
-        for number in sorted(self.segments):
-            entries = self.segments[number]
-            if number == self.last_segment or self.held in entries or max(e.at for e in entries) >= before:
+    @property
+    def _last_area(self) -> tuple[Micros, int, str] | None:
+        archived = self.archive.area
+        for where in reversed(range(len(self._code))):
+            if area := self._meaning[self._code[where]][2]:
+                kept = (self._at[where], self._id[where], area)
+                return max(kept, archived) if archived else kept
+        return archived
+
+    def expired(self, tick: Micros, before: Micros) -> list[int]:
+        """The oldest segments last written up to `before`, and none from the one that held a status at `tick` on.
+
+        What came since the tick does not matter: until the next one the answer is the same.
+        """
+        gone: list[int] = []
+        numbers = sorted(self.segments)
+        for i, number in enumerate(numbers):
+            if any(entry.touched > before for entry in self.segments[number]):
+                break
+            later = (entry for n in numbers[i + 1 :] for entry in self.segments[n])
+            if not any(entry.touched < tick and not entry.late for entry in later):
                 break
             gone.append(number)
         return gone
@@ -137,6 +152,7 @@ class Unit:
             segments=gone[-1] + 1,
             seconds=[(t, s, n - rest.micros.get((t, s), 0)) for (t, s), n in sorted(self.micros.items())],
             unmapped={f: n - rest.unmapped.get(f, 0) for f, n in sorted(self.unmapped.items())},
+            area=self._last_area,
         )
         kept = Unit(archive)
         for number, entries in sorted(rest.segments.items()):

@@ -29,9 +29,7 @@ from carewatch.native.process import (
 _POM = Path(__file__).with_name("kafka-pom.xml")
 _MIN_JAVA = 17
 _NODE_ID = "1"
-_CLUSTER = (
-    "Y2FyZXdhdGNoLWthZmthLQ"  # 16 bytes in base64; always the same, for a `data_dir` belongs to one cluster
-)
+_CLUSTER = "Y2FyZXdhdGNoLWthZmthLQ"  # 16 bytes in base64; always the same, for a `data_dir` belongs to one cluster
 _NO_KAFKA = "Kafka was not found: set KAFKA_HOME to an unpacked Kafka 4, or install Maven to download it once"
 
 # A short-lived server gains more from a fast start than from the best code: the second compiler is off.
@@ -215,8 +213,7 @@ class KafkaBroker:
             format_ = Child("kafka-format", [*run, *tool, "--config", str(config)], folder)
             if format_.wait(timeout=self._start_timeout) != 0:
                 raise StackError(
-                    "Kafka could not prepare its data folder: use an empty one; "
-                    f"it said: {format_.log_tail()}"
+                    f"Kafka could not prepare its data folder: use an empty one; it said: {format_.log_tail()}"
                 )
             self._command = [*run, "kafka.Kafka", str(config)]
             self.resume()

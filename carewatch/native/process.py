@@ -58,9 +58,7 @@ def locked(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a")
     except OSError as error:
-        raise StackError(
-            f"cannot write {path} ({error.strerror}): set CAREWATCH_CACHE to a folder you own"
-        ) from None
+        raise StackError(f"cannot write {path} ({error.strerror}): set CAREWATCH_CACHE to a folder you own") from None
     with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -175,9 +173,7 @@ class Child:
         StackError: the program does not exist, or no process could be started.
     """
 
-    def __init__(
-        self, name: str, argv: Sequence[str], folder: Path, env: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, name: str, argv: Sequence[str], folder: Path, env: Mapping[str, str] | None = None) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
         command = list(argv)

@@ -55,9 +55,7 @@ class Prometheus:
         start_timeout: Seconds that the start may take.
     """
 
-    def __init__(
-        self, config: Path, *, binaries: Binaries | None = None, start_timeout: float = 30.0
-    ) -> None:
+    def __init__(self, config: Path, *, binaries: Binaries | None = None, start_timeout: float = 30.0) -> None:
         self.port = free_port()
         self._config = config.absolute()
         self._binaries = binaries

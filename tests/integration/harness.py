@@ -2,12 +2,16 @@
 
 A `Site` is what one installation would be: topics under its own prefix and one consumer group. Tests share a broker
 and never a site.
+
+`CAREWATCH_TEST_BROKER=host:port` uses a running Kafka instead of starting one. `CAREWATCH_REQUIRE_KAFKA=1` and
+`CAREWATCH_REQUIRE_TANSU=1` fail where the tests would be skipped for want of Java, Kafka or Tansu.
 """
 
 from __future__ import annotations
 
 import functools
 import http.client
+import itertools
 import json
 import math
 import os
@@ -19,25 +23,29 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, NoReturn, Self, TypeVar
+from typing import NamedTuple, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from prometheus_client.utils import floatToGoString
 
 from agents.collector import HELD
 from carewatch.native.kafka import KafkaBroker, kafka_available
 from carewatch.native.process import Child
 from carewatch.native.tansu import TansuBroker, tansu_available
 from carewatch.scrape import Numbers, Scrape, scrape
+from feeds.simulate import builtin, load_simulation, simulate
 from feeds.topics import ensure_topics
 from feeds.wire import encode, topic_of
 from streams import metrics, programs, tally
-from streams.clock import Micros, wall
-from streams.events import AnyEvent, Event, Topic
+from streams.clock import Micros, micros, wall
+from streams.events import AnyEvent, Event, Heartbeat, Topic, UnitStatus
 from streams.read import Spread, read
 from streams.state import ProgramState
 
@@ -45,11 +53,10 @@ T = TypeVar("T")
 
 PROGRAMS = Path(__file__).parents[2] / "programs"
 PROFILES = programs.load_all(PROGRAMS)
-PARTITIONS = 8
 #: A dead worker is missed sooner than by default.
 QUICK = {"SESSION_TIMEOUT": "3", "HEARTBEAT_INTERVAL": "0.5", "REBALANCE_TIMEOUT": "5"}
 #: Tansu forms a group in seconds only with these.
-TANSU = {"SESSION_TIMEOUT": "10", "HEARTBEAT_INTERVAL": "1", "REBALANCE_TIMEOUT": "3"}
+ON_TANSU = {"SESSION_TIMEOUT": "10", "HEARTBEAT_INTERVAL": "1", "REBALANCE_TIMEOUT": "3"}
 
 _KAFKA = pytest.StashKey[KafkaBroker]()
 _TANSU = pytest.StashKey[TansuBroker]()
@@ -58,37 +65,55 @@ _TANSU = pytest.StashKey[TansuBroker]()
 # --- brokers ----------------------------------------------------------------------------------------------------
 
 
-def session_kafka(config: pytest.Config) -> str:
-    """Address of the session's Apache Kafka; skips where it cannot run, fails where it has to."""
+class Broker(Protocol):
+    """What every test broker has."""
+
+    @property
+    def bootstrap(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class RunningBroker:
+    """A broker that somebody else started."""
+
+    bootstrap: str
+
+
+def unless(reason: str | None, *, required: bool = False) -> None:
+    """Skip the test, or fail it if the server is `required`, when there is a reason."""
+    if reason is not None:
+        if required:
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+
+
+def require_kafka() -> None:
+    """Skip, or fail if so asked, where Kafka cannot be started."""
+    unless(kafka_available(), required=os.environ.get("CAREWATCH_REQUIRE_KAFKA") == "1")
+
+
+def session_kafka(config: pytest.Config) -> Broker:
+    """One Kafka for the session, wherever its tests are."""
+    if running := os.environ.get("CAREWATCH_TEST_BROKER"):
+        return RunningBroker(running)
     if _KAFKA not in config.stash:
-        need_kafka()
-        broker = config.stash[_KAFKA] = KafkaBroker()
-        config.add_cleanup(broker.stop)
+        require_kafka()
+        broker = KafkaBroker()
         broker.start()
-    return config.stash[_KAFKA].bootstrap
+        config.add_cleanup(broker.stop)
+        config.stash[_KAFKA] = broker
+    return config.stash[_KAFKA]
 
 
-def session_tansu(config: pytest.Config) -> str:
-    """Address of the session's Tansu; skips where it cannot run, fails where it has to."""
+def session_tansu(config: pytest.Config) -> Broker:
+    """One Tansu for the session, wherever its tests are."""
     if _TANSU not in config.stash:
-        if reason := tansu_available():
-            _give_up(reason, "CAREWATCH_REQUIRE_TANSU")
-        broker = config.stash[_TANSU] = TansuBroker()
-        config.add_cleanup(broker.stop)
+        unless(tansu_available(), required=os.environ.get("CAREWATCH_REQUIRE_TANSU") == "1")
+        broker = TansuBroker()
         broker.start()
-    return config.stash[_TANSU].bootstrap
-
-
-def need_kafka() -> None:
-    """Skip where Apache Kafka cannot run, fail where it has to."""
-    if reason := kafka_available():
-        _give_up(reason, "CAREWATCH_REQUIRE_KAFKA")
-
-
-def _give_up(reason: str, required: str) -> NoReturn:
-    if os.environ.get(required) == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
+        config.add_cleanup(broker.stop)
+        config.stash[_TANSU] = broker
+    return config.stash[_TANSU]
 
 
 # --- waiting ----------------------------------------------------------------------------------------------------
@@ -125,7 +150,14 @@ _OF_STATE = {m.name for m in metrics.PROGRAM_METRICS if m.kind != "histogram"} |
 }
 #: What the clock moves without any event.
 _OF_THE_CLOCK = {
-    m.name for m in (metrics.UNITS_PLANNED, metrics.UNIT_SECONDS, metrics.OVER_TARGET, metrics.TODAY, metrics.DEMAND_HOUR)
+    m.name
+    for m in (
+        metrics.UNITS_PLANNED,
+        metrics.UNIT_SECONDS,
+        metrics.OVER_TARGET,
+        metrics.TODAY,
+        metrics.DEMAND_HOUR,
+    )
 }
 
 
@@ -136,12 +168,13 @@ def of_events(numbers: Numbers) -> Numbers:
 
 def fold(events: Iterable[Event]) -> list[ProgramState]:
     """The states of all programs after these events, in this process: each event once, statuses first."""
-    once = {event.id: event for event in reversed(list(events))}
-    in_order = sorted(reversed(once.values()), key=lambda event: topic_of(event) != "status")
+    first: dict[str, Event] = {}
+    for event in events:
+        first.setdefault(event.id, event)
     bounds = tally.edges(PROFILES.values())
     states = {name: ProgramState(profile, bounds) for name, profile in PROFILES.items()}
     now = wall()
-    for event in in_order:
+    for event in itertools.chain(*split(first.values())):
         assert isinstance(event, AnyEvent)
         states[event.program].apply(event, now)
     return list(states.values())
@@ -155,7 +188,7 @@ def numbers_of(states: Iterable[ProgramState], now: Micros) -> Numbers:
             for values, value in samples:
                 labels = tuple(sorted(zip(metric.labels, values, strict=True)))
                 if isinstance(value, Spread):
-                    edges = [*(f"{bound:.15g}" for bound in value.bounds), "+Inf"]
+                    edges = [*(floatToGoString(bound) for bound in value.bounds), "+Inf"]
                     counts = list(accumulate(value.counts))
                     for edge, count in zip(edges, counts, strict=True):
                         numbers[f"{metric.name}_bucket", tuple(sorted((*labels, ("le", edge))))] = count
@@ -207,11 +240,11 @@ class Worker:
         """Its log so far."""
         return self.child.log.read_text()
 
-    def get(self, path: str) -> tuple[int, str]:
+    def get(self, path: str, accept: str = "*/*") -> tuple[int, str]:
         """Status and text of a page. Raises OSError if it does not answer."""
         connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=10)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers={"Accept": accept})
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
         except http.client.HTTPException as error:
@@ -222,6 +255,10 @@ class Worker:
     def scrape(self) -> Scrape:
         """Its metrics now."""
         return scrape(self.url)
+
+    def total(self, name: str, **labels: str) -> float:
+        """The sum of its samples with these labels now."""
+        return total(self.scrape().numbers, name, **labels)
 
     def programs(self) -> set[str]:
         """The programs that it shows now, none if it does not answer."""
@@ -242,7 +279,7 @@ class Worker:
         return self
 
     def kill(self) -> None:
-        """kill -9."""
+        """End it with SIGKILL, as a crash would."""
         self.child.kill()
 
     def end(self) -> int:
@@ -254,14 +291,60 @@ class Worker:
 _SHOWN = re.compile(r'^care_people_served\{program="(\w+)"\}', re.MULTILINE)
 
 
-def once_shown(workers: Sequence[Worker], timeout: float = 60.0) -> None:
-    """Wait until each program is shown by exactly one of the workers."""
+def once_shown(workers: Sequence[Worker], *, by_all: bool = False, timeout: float = 60.0) -> None:
+    """Wait until each program is shown by exactly one of the workers (and each worker shows one)."""
 
     def shown() -> bool:
-        found = [program for worker in workers for program in worker.programs()]
-        return sorted(found) == sorted(PROFILES)
+        found = [worker.programs() for worker in workers]
+        return sorted(itertools.chain(*found)) == sorted(PROFILES) and (not by_all or all(found))
 
-    eventually(shown, "every program to be shown by one worker", timeout, every=0.1)
+    eventually(shown, "every program to be shown by one worker", timeout, every=0.2)
+
+
+def check(events: Iterable[Event], workers: Iterable[Worker]) -> None:
+    """Every number of the workers has to be that of these events, folded without Kafka."""
+    states = {state.profile.program: state for state in fold(events)}
+    for worker in workers:
+        now, numbers = worker.scrape()
+        shown = [states.pop(name) for name in worker.programs()]
+        assert not (found := differences(numbers_of(shown, now), of_state(numbers))), "\n".join(found[:20])
+    assert not states, "every program is shown"
+
+
+# --- events -----------------------------------------------------------------------------------------------------
+
+
+def history(
+    days: float, *, until: datetime | None = None, disorder: float = 0.0, duplicates: float = 0.0
+) -> list[Event]:
+    """Simulated events of the three programs in the order of a feed, with an hour's last heartbeats only.
+
+    Statuses are in their order: a counter asks for the status at a time, and counts what is known when a call ends.
+    """
+    end = until or datetime.now(UTC)
+    events: list[tuple[Micros, Event]] = []
+    for name, profile in PROFILES.items():
+        start = end - timedelta(days=days)
+        chances = {"disorder": disorder, "duplicates": duplicates}
+        newest = 0
+        for event in simulate(profile, load_simulation(builtin(name)), start, end, 1, **chances):
+            newest = max(newest, micros(event.at))
+            if not isinstance(event, Heartbeat) or event.at.minute == 59:
+                events.append((micros(event.at) if isinstance(event, UnitStatus) else newest, event))
+    return [event for _, event in sorted(events, key=lambda item: item[0])]
+
+
+def split(events: Iterable[Event]) -> tuple[list[Event], list[Event]]:
+    """Statuses, and the others."""
+    events = list(events)
+    statuses = [event for event in events if topic_of(event) == "status"]
+    return statuses, [event for event in events if topic_of(event) != "status"]
+
+
+def shares(events: Sequence[Event], n: int) -> list[Sequence[Event]]:
+    """The events in n parts of the same length."""
+    cuts = [len(events) * i // n for i in range(n + 1)]
+    return [events[begin:end] for begin, end in itertools.pairwise(cuts)]
 
 
 # --- a site -----------------------------------------------------------------------------------------------------
@@ -284,22 +367,30 @@ class Site:
         bootstrap: The broker.
         folder: For the logs.
         env: Settings of the workers and commands, without their `CAREWATCH_`.
-        create: Whether to create the topics.
+        partitions: Of each topic.
     """
 
     def __init__(
-        self, bootstrap: str, folder: Path, env: Mapping[str, str] | None = None, *, create: bool = True
+        self, bootstrap: str, folder: Path, env: Mapping[str, str] | None = None, *, partitions: int = 8
     ) -> None:
         name = f"t{uuid.uuid4().hex[:8]}"
         self.bootstrap = bootstrap
         self.prefix = f"{name}."
+        self.deadletter = f"{name}.deadletter"
         self.changelog = f"{name}-state-changelog"
         self._folder = folder
-        self._env = {"GROUP": name, "PREFIX": self.prefix, "BROKER": f"kafka://{bootstrap}", "LOG": "json", **(env or {})}
+        self._env = {
+            "BROKER": f"kafka://{bootstrap}",
+            "PREFIX": self.prefix,
+            "GROUP": name,
+            "PARTITIONS": str(partitions),
+            "LOG": "json",
+            **(env or {}),
+        }
         self._workers: list[Worker] = []
         self._stack = ExitStack()
-        if create:
-            self.create_topics()
+        self._failed: list[BaseException] = []
+        ensure_topics(bootstrap, self.prefix, partitions)
 
     def __enter__(self) -> Self:
         return self
@@ -310,10 +401,6 @@ class Site:
         self._stack.close()
         for worker in self._workers:
             worker.kill()
-
-    def create_topics(self) -> None:
-        """Create the topics."""
-        ensure_topics(self.bootstrap, self.prefix, PARTITIONS)
 
     def environment(self, **settings: str) -> dict[str, str]:
         """The environment of a worker or command."""
@@ -353,9 +440,20 @@ class Site:
         return producer
 
     def send(self, events: Iterable[Event]) -> None:
-        """Send events in order, keyed by program; returns when the broker has them."""
-        for event in events:
-            self.post(topic_of(event), encode(event), event.program.encode())
+        """Send events, statuses first: a worker need not be told twice. Returns when the broker has them."""
+        statuses, others = split(events)
+        for share in (statuses, others):
+            for event in share:
+                self.post_event(event)
+            self.flush()
+
+    def post_event(self, event: Event, partition: int | None = None) -> None:
+        """Send an event, keyed by its program, without waiting for the broker."""
+        self.post(topic_of(event), encode(event), event.program.encode(), partition)
+
+    def send_raw(self, topic: Topic, value: bytes | None, key: bytes | None) -> None:
+        """Send a record as it is; returns when the broker has it."""
+        self.post(topic, value, key)
         self.flush()
 
     def post(self, topic: Topic, value: bytes | None, key: bytes | None, partition: int | None = None) -> None:
@@ -368,10 +466,6 @@ class Site:
         self.producer.flush(timeout=90)
         assert not self._failed, self._failed
 
-    @functools.cached_property
-    def _failed(self) -> list[BaseException]:
-        return []
-
     # --- records out
 
     def records(self, topic: str) -> list[Record]:
@@ -380,10 +474,9 @@ class Site:
 
     def deadletters(self, at_least: int = 0) -> list[Record]:
         """The dead-letter topic, as soon as it has so many records."""
-        topic = f"{self.prefix}deadletter"
 
         def enough() -> tuple[list[Record]] | None:
-            found = self.records(topic)
+            found = self.records(self.deadletter)
             return (found,) if len(found) >= at_least else None
 
         return eventually(enough, f"{at_least} dead letters")[0]

@@ -1,0 +1,49 @@
+"""A broker that is not there costs time and nothing else."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from carewatch.native.kafka import KafkaBroker
+from tests.integration.harness import Site, check, eventually, history, of_state, shares, total
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+#: Seconds for which the broker is away.
+AWAY = 30
+
+
+@pytest.mark.usefixtures("native_kafka")
+def test_down_at_the_start_and_away_in_the_middle(tmp_path: Path) -> None:
+    events = history(days=5, duplicates=0.05)
+    before, during, after = shares(events, 3)
+    with KafkaBroker() as broker, Site(broker.bootstrap, tmp_path) as site:
+        broker.halt()
+        worker = site.worker()
+        assert worker.get("/healthz")[0] == 200
+        eventually(lambda: "does not answer" in worker.log, "the worker to miss the broker")
+        assert worker.get("/readyz")[0] == 503
+        shown = worker.scrape().numbers
+        assert of_state(shown) == {}
+        assert total(shown, "care_worker_ready") == 0
+
+        broker.resume()
+        worker.ready()
+        site.send(before)
+        eventually(lambda: worker.total("care_calls_received_total"), "the first calls")
+
+        for event in during:
+            site.post_event(event)  # some of them arrive, others have to wait
+        broker.halt()
+        time.sleep(AWAY)  # the length is the point
+        assert worker.child.alive
+        assert worker.get("/healthz")[0] == 200
+        broker.resume()
+        site.flush()
+        site.send(after)
+        site.verify([worker.ready()])
+        check(events, [worker])
+        assert "Traceback" not in worker.log
