@@ -61,7 +61,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         Faust's set changes while a fetch waits, and to aiokafka an empty one means all: a fetch that waits while the
         partitions are shared out anew would take, and lose, the first changelog records of the recovery.
         """
-        wanted = frozenset(active_partitions)
+        wanted = set(active_partitions)
         return await super()._fetch_records(consumer, wanted, timeout, max_records) if wanted else {}
 
     def progress(self, topic: str, partition: int) -> Progress | None:

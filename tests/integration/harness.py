@@ -33,7 +33,6 @@ from urllib.parse import urlsplit
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from prometheus_client.utils import floatToGoString
 
 from agents.collector import HELD
 from carewatch.native.kafka import KafkaBroker, kafka_available
@@ -188,7 +187,7 @@ def numbers_of(states: Iterable[ProgramState], now: Micros) -> Numbers:
             for values, value in samples:
                 labels = tuple(sorted(zip(metric.labels, values, strict=True)))
                 if isinstance(value, Spread):
-                    edges = [*(floatToGoString(bound) for bound in value.bounds), "+Inf"]
+                    edges = [*(str(float(bound)) for bound in value.bounds), "+Inf"]
                     counts = list(accumulate(value.counts))
                     for edge, count in zip(edges, counts, strict=True):
                         numbers[f"{metric.name}_bucket", tuple(sorted((*labels, ("le", edge))))] = count

@@ -59,5 +59,5 @@ def test_live_and_then_gone(demo: subprocess.Popen[str], end: signal.Signals) ->
     assert len(children) >= 3
     demo.send_signal(end)
     assert demo.wait(timeout=40) == 0
-    gone, alive = psutil.wait_procs(children, timeout=5)
+    _, alive = psutil.wait_procs(children, timeout=5)
     assert not alive

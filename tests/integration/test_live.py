@@ -38,7 +38,7 @@ def newest(worker: Worker) -> float:
     found = re.search(
         r'^care_feed_last_event_timestamp_seconds\{program="cambridge",topic="dispatch"\} (\S+)',
         text,
-        re.MULTILINEULTILINE,
+        re.MULTILINE,
     )
     return float(found[1]) if found else 0.0
 
