@@ -17,7 +17,7 @@ from agents.owner import Owner
 from agents.pipeline import Pipeline
 from agents.settings import Settings
 from agents.store import Table
-from agents.transport import Consumer, Progress, Transport, Untouched
+from agents.transport import Consumer, Progress, TableManager, Transport, Untouched
 from streams.events import TOPICS, Topic
 from streams.programs import Profile
 
@@ -29,6 +29,8 @@ MAX_RECORD_BYTES = 8 * 1024 * 1024
 MAX_BATCH_BYTES = 1_000_000
 #: Records of one poll: what is applied in one go keeps the loop for some ten milliseconds.
 MAX_POLL_RECORDS = 1000
+#: Seconds that a broker may be away before a record counts as not stored, and the worker ends.
+PRODUCER_TIMEOUT = 120.0
 #: Messages (records, or batches of them) that may be applied and not yet durable, for each partition.
 MAX_WAITING = {False: 2000, True: 20}
 
@@ -45,6 +47,9 @@ class App(faust.App):
         transport.fetch_wait_ms = int(self.ours.fetch_wait * 1000)
         transport.batched = self.ours.batched
         return transport
+
+    async def _producer_flush(self, logger: Any) -> None:
+        """Not Faust's way: it waits for the broker before we hear of a rebalance. We drain the changelog ourselves."""
 
     def crash_soon(self, error: BaseException) -> None:
         """End the worker: what is in memory can no longer be trusted."""
@@ -69,16 +74,15 @@ class Producer:
     async def write(self, partition: int, records: Records) -> None:
         """Write changelog records in their order; returns when they are durable."""
         topic = self._table.changelog_topic.get_topic_name()
-        kafka, batch, sent = self._kafka, None, []
+        kafka, batch = self._kafka, None
         for key, value in records.items():
             if batch is None or batch.append(timestamp=None, key=key, value=value) is None:
-                if batch is not None:
-                    sent.append(await kafka.send_batch(batch, topic, partition=partition))
+                if batch is not None:  # one after the other: if one fails, none that came after it may be there
+                    await (await kafka.send_batch(batch, topic, partition=partition))
                 batch = kafka.create_batch()
                 batch.append(timestamp=None, key=key, value=value)
         if batch is not None:
-            sent.append(await kafka.send_batch(batch, topic, partition=partition))
-        await asyncio.gather(*sent)
+            await (await kafka.send_batch(batch, topic, partition=partition))
 
     def send(
         self, topic: str, partition: int | None, key: bytes | None, value: bytes | None, headers: Headers
@@ -116,6 +120,7 @@ class Worker:
             self.changelog,
             producer,
             lambda partition: self.table.store.partitions[partition],
+            lambda message: message.generation_id == self.app.consumer_generation_id,
             inputs=settings.inputs,
             deadletter=settings.deadletter,
         )
@@ -131,7 +136,10 @@ class Worker:
     def _add_agent(self, topic: Topic) -> None:
         async def agent(stream: Any) -> AsyncIterator[None]:
             async for event in stream.noack().events():
-                await self.intake.take(event)
+                try:
+                    await self.intake.take(event)
+                except Exception as error:  # noqa: BLE001  # Faust would go on with the next one
+                    self.app.crash_soon(error)
                 yield
 
         self.app.agent(self.app.topic(self.settings.topic(topic), schema=Untouched()), name=topic)(agent)
@@ -142,15 +150,33 @@ class Worker:
         return changes
 
     async def _on_revoked(self, *args: Any, **kwargs: Any) -> None:
-        self.owner.ready = False
-        if not await self.changelog.drain(self.settings.rebalance_timeout / 2):
+        if not await self.stop_taking(self.settings.rebalance_timeout / 2):
             self.app.crash_soon(
                 RuntimeError("the changelog could not be written before the programs are shared out anew")
             )
+
+    async def stop_taking(self, within: float) -> bool:
+        """Own nothing any more, once what was applied is durable; False if that took too long (seconds)."""
+        self.owner.ready = False
+        drained = await self.changelog.drain(within)
+        self.changelog.forget()
         self.owner.drop()
         self.order.reset()
+        return drained
 
     async def _on_recovered(self) -> None:
+        try:
+            self._take_over()
+        except Exception as error:  # noqa: BLE001  # Faust does not look at what a callback raises
+            self.app.crash_soon(error)
+
+    def _take_over(self) -> None:
+        if self._consumer.sharing_out:
+            return  # a rebalance has begun again, and another recovery comes after it
+        # Faust now seeks the inputs to the committed offsets and empties the agents' queues, with the fetcher running
+        # on: what it reads in between would be lost. Faust itself lets it flow again after that.
+        self._consumer.stop_flow()
+        self.changelog.forget()
         inputs = self.settings.inputs
         mine = {tp.partition for tp in self.app.consumer.assignment() if tp.topic in inputs}
         self.owner.take({partition: self.table.store.partitions[partition] for partition in mine})
@@ -173,6 +199,7 @@ def _app(settings: Settings) -> App:
         broker=settings.broker if "://" in settings.broker else f"kafka://{settings.broker}",
         store="memory://",
         Table=Table,
+        TableManager=TableManager,
         datadir=tempfile.gettempdir(),
         topic_partitions=settings.partitions,
         topic_replication_factor=settings.replication,
@@ -189,6 +216,7 @@ def _app(settings: Settings) -> App:
         broker_max_poll_records=MAX_POLL_RECORDS,
         producer_acks=-1,
         producer_linger=0,
+        producer_request_timeout=PRODUCER_TIMEOUT,
         producer_max_batch_size=MAX_BATCH_BYTES,
         producer_max_request_size=MAX_RECORD_BYTES,
         consumer_max_fetch_size=4 * 1024 * 1024,

@@ -43,6 +43,7 @@ class Changelog:
         self._waiting: defaultdict[int, list[Applied]] = defaultdict(list)
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._written = asyncio.Condition()
+        self._epoch = 0
 
     async def room(self, partition: int) -> None:
         """Wait until fewer than `most` messages of a partition wait for the broker."""
@@ -60,6 +61,11 @@ class Changelog:
         """Messages that were applied and are in no group yet, in their order."""
         return [applied.message for applied in self._waiting[partition]]
 
+    def forget(self) -> None:
+        """The states go: what waits has no changes to write any more, and must never be acknowledged."""
+        self._waiting.clear()
+        self._epoch += 1
+
     async def drain(self, within: float) -> bool:
         """Write what waits, so that nothing of it comes after the next owner's; False if it took too long (seconds)."""
         if self._tasks:
@@ -67,6 +73,7 @@ class Changelog:
         return not self._tasks
 
     async def _write(self, partition: int) -> None:
+        epoch = self._epoch
         try:
             while group := self._waiting.pop(partition, None):
                 changes = self._changes(partition)
@@ -75,6 +82,8 @@ class Changelog:
                 for applied in group:
                     if applied.others:
                         await asyncio.gather(*applied.others)
+                    if epoch != self._epoch:
+                        return
                     applied.acknowledge()
                 async with self._written:
                     self._written.notify_all()
@@ -83,3 +92,5 @@ class Changelog:
             self._failed(error)
         finally:
             del self._tasks[partition]
+            if self._waiting[partition]:  # came after a `forget` in the middle of our group
+                self._tasks[partition] = asyncio.create_task(self._write(partition))

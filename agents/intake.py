@@ -7,10 +7,12 @@ copies on the right partition. A crash before that reads it again, and the state
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import structlog
+from aiokafka.errors import MessageSizeTooLargeError
 
 from agents.changelog import Applied, Changelog
 from agents.order import Order
@@ -61,18 +63,25 @@ class Intake:
         order: Order,
         changelog: Changelog,
         sender: Sender,
-        stored: Any,
+        stored: Callable[[int], Mapping[bytes, bytes]],
+        is_current: Callable[[Any], bool],
         *,
         inputs: dict[str, Topic],
         deadletter: str,
     ) -> None:
-        """An intake for the programs of an owner; `stored` gives the records that the table holds of a partition."""
+        """An intake for the programs of an owner.
+
+        `stored` gives the records that the table holds of a partition, `is_current` says whether a message was read
+        since the programs were shared out last.
+        """
         self._owner = owner
         self._pipeline = pipeline
         self._order = order
         self._changelog = changelog
         self._sender = sender
         self._stored = stored
+        self._is_current = is_current
+        self._poison: set[tuple[str, int, int]] = set()
         self._inputs = inputs
         self._deadletter = deadletter
         self._told: set[tuple[str, str, str]] = set()
@@ -84,8 +93,8 @@ class Intake:
         await self._changelog.room(partition)
         if topic == "dispatch":
             await self._order.statuses_first(partition, message.offset)
-        if not self._owner.ready:
-            return  # being shared out anew: whoever owns it then reads it again
+        if not self._owner.ready or not self._is_current(message):
+            return  # shared out anew: whoever owns it now reads it again
         others: list[Awaitable[Any]] = []
         for record in records_of(message):
             others += self._handle(topic, record, message)
@@ -111,6 +120,7 @@ class Intake:
         except Exception:
             # a bug of ours must not stop the feed, nor leave a half-applied event behind
             log.exception("could not be applied", topic=topic, partition=record.partition, offset=record.offset)
+            self._poison.add(_place(record))
             self._rebuild(event.program, record, message)
             return [self._reject(topic, record, door.Rejected("invalid_field", "could not be applied; see the log"))]
         self._count(topic, event, applied.effect)
@@ -119,14 +129,16 @@ class Intake:
         return []
 
     def _rebuild(self, program: str, poison: Any, message: Any) -> None:
-        """Set a program back to its stored records and apply again what came after them, without the poison."""
+        """Set a program back to its stored records and apply again what came after them, without the poisonous ones."""
         self._owner.rebuild(program, self._stored(poison.partition))
         state = self._owner.state(program)
         assert state is not None
         for each in (*self._changelog.unwritten(poison.partition), message):
             for record in records_of(each):
-                if (record.topic, record.offset) == (poison.topic, poison.offset):
+                if _place(record) == _place(poison):
                     return
+                if _place(record) in self._poison:
+                    continue
                 now = arrival(record.timestamp)
                 event = door.decode(self._inputs[record.topic], record.key, record.value, [program], now)
                 if not isinstance(event, door.Rejected):
@@ -153,7 +165,16 @@ class Intake:
         log.warning("record rejected", reason=rejected.reason, detail=rejected.detail, **place)
         fields = {"reason": rejected.reason, "detail": rejected.detail, **place}
         headers = [(name, str(value).encode()) for name, value in fields.items()]
-        return self._sender.send(self._deadletter, None, record.key, record.value, headers)
+        return asyncio.ensure_future(self._bury(record, headers))
+
+    async def _bury(self, record: Any, headers: Headers) -> None:
+        try:
+            await self._sender.send(self._deadletter, None, record.key, record.value, headers)
+        except MessageSizeTooLargeError:
+            # compressed, it was small enough for its own topic; say what it was rather than stop at it for ever
+            size = str(len(record.value)).encode()
+            log.error("a rejected record is too large to be kept", topic=record.topic, offset=record.offset, size=size)
+            await self._sender.send(self._deadletter, None, record.key, None, [*headers, ("size", size)])
 
 
 def records_of(message: Any) -> Sequence[Any]:
@@ -163,6 +184,10 @@ def records_of(message: Any) -> Sequence[Any]:
     timestamp = None if message.timestamp is None else int(message.timestamp * 1000)
     headers = tuple(message.headers or ())
     return (Record(message.topic, message.partition, message.offset, timestamp, message.key, message.value, headers),)
+
+
+def _place(record: Any) -> tuple[str, int, int]:
+    return record.topic, record.partition, record.offset
 
 
 def arrival(timestamp: int | None) -> Micros:

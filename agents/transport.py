@@ -13,9 +13,13 @@ from collections.abc import AsyncIterator
 from typing import Any, NamedTuple, cast
 
 import faust
+import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from faust.tables import manager, recovery
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+
+log = structlog.get_logger()
 
 #: Seconds that a poll waits while some partitions are left out because their agents are behind: their turn comes soon.
 SHORT_POLL = 0.02
@@ -131,8 +135,18 @@ class Consumer(driver.Consumer):
                 message = self._to_message(tp, found[-1])
                 message.key, message.value = None, found
                 if self.app.topics.acks_enabled_for(tp.topic):
+                    self._check(tp, message.offset)
                     self._out[tp].append(message.offset)
                 yield tp, message
+
+    def _check(self, tp: TP, offset: int) -> None:
+        """A log that went back (its topic was made anew): Faust would drop its records without a word. Take them."""
+        read = self._read_offset[tp]
+        if read is not None and offset < read:
+            log.error("a log went back; reading on from there", topic=tp.topic, partition=tp.partition, offset=offset)
+            self._read_offset[tp] = self._committed_offset[tp] = None
+            self._out[tp].clear()
+            self._acked_index[tp].clear()
 
     def _flows(self, generation: int) -> bool:
         """Whether no rebalance has begun since this generation."""
@@ -159,18 +173,56 @@ class Consumer(driver.Consumer):
         if not self.batched:
             return super()._new_offset(tp)
         out, acked = self._out[tp], self._acked_index[tp]
+        committed = self._committed_offset[tp] or 0
         last = None
-        while out and out[0] in acked:
-            last = out.popleft()
-            acked.discard(last)
+        while out and (out[0] in acked or out[0] < committed):
+            head = out.popleft()
+            acked.discard(head)
+            last = max(head, committed - 1)
         self._acked[tp].clear()
         return None if last is None else last + 1
 
     async def perform_seek(self) -> None:
-        """Go back to the committed offsets; what is out comes again."""
+        """Go back to the committed offsets, or the beginning where none is; what is out comes again.
+
+        Faust leaves a partition without a commit where it is. What was read of it meanwhile is lost with the agents'
+        queues, which Faust empties when it resumes.
+        """
         self._out.clear()
         self._acked_index.clear()
         await super().perform_seek()
+        inputs = [tp for tp in self.assignment() if self.app.topics.acks_enabled_for(tp.topic)]
+        if fresh := [TopicPartition(*tp) for tp in inputs if self._committed_offset[tp] is None]:
+            await self._thread.seek_to_beginning(*fresh)
+
+    @property
+    def sharing_out(self) -> bool:
+        """Whether the partitions are being shared out anew, so that the assignment is an old one."""
+        consumer = self._thread._consumer
+        return consumer is None or bool(consumer._subscription.reassignment_in_progress)
+
+
+class Recovery(recovery.Recovery):
+    """Recovery that fails when the broker takes too long. Faust's ends its task without a word, for good."""
+
+    async def _wait(self, coro: Any, timeout: Any = None) -> None:  # noqa: ASYNC109  # Faust's signature
+        try:
+            await super()._wait(coro, timeout)
+        except recovery.ServiceStopped:
+            if self.should_stop:
+                raise
+            raise TimeoutError(f"the broker took more than {timeout} s in a recovery") from None
+
+
+class TableManager(manager.TableManager):
+    """Tables with our recovery."""
+
+    @property
+    def recovery(self) -> Recovery:
+        """The recovery."""
+        if self._recovery is None:
+            self._recovery = Recovery(self.app, self, beacon=self.beacon, loop=self.loop)
+        return cast(Recovery, self._recovery)
 
 
 class Transport(driver.Transport):

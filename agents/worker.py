@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
+import sys
 from collections.abc import Coroutine, Iterator, Mapping
 from typing import Any
 
@@ -80,7 +82,7 @@ async def _partitions(settings: Settings) -> dict[str, int] | None:
 async def run(settings: Settings, profiles: Mapping[str, Profile], version: str) -> None:
     """Run a worker until SIGINT or SIGTERM.
 
-    Raises WorkerError if it cannot start or had to end.
+    Raises WorkerError if it cannot start. If it has to end, it says why in one line and ends the process with status 2.
     """
     worker = Worker(settings, profiles)
     web = Web(worker, version)
@@ -108,11 +110,15 @@ async def _consume(worker: Worker, stop: asyncio.Event) -> None:
         app.crashed_by = app.crashed_by or error
     if app._crashed.is_set() and app.crashed_by is None:
         app.crashed_by = app.crash_reason or RuntimeError("unknown")
-    worker.owner.drop()
-    with contextlib.suppress(asyncio.TimeoutError):
-        await asyncio.wait_for(app.stop(), STOP_WITHIN)
-    if app.crashed_by is not None:
-        raise WorkerError(f"the worker had to end: {app.crashed_by!r}; its state is safe, start it again")
+    if app.crashed_by is None and await worker.stop_taking(STOP_WITHIN / 2):
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(app.stop(), STOP_WITHIN)
+            return
+    # Not an exception: clients that wait for a broker may keep the process from ending, in the group and with records
+    # in their buffers that must not be written after another worker has taken over.
+    reason = repr(app.crashed_by) if app.crashed_by else "the broker does not take the last records"
+    print(f"carewatch: the worker had to end: {reason}; its state is safe, start it again", file=sys.stderr, flush=True)
+    os._exit(2)
 
 
 async def _first(work: Coroutine[Any, Any, Any], stop: Coroutine[Any, Any, Any]) -> bool:

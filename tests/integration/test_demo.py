@@ -24,7 +24,11 @@ def demo(broker: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterato
         request.getfixturevalue("native_kafka")
     else:
         request.getfixturevalue("tansu")
-        env |= {"PATH": str(tmp_path), "CAREWATCH_CACHE": str(tmp_path / "cache"), "KAFKA_HOME": ""}  # no Java, no Maven
+        env |= {
+            "PATH": str(tmp_path),
+            "CAREWATCH_CACHE": str(tmp_path / "cache"),
+            "KAFKA_HOME": "",
+        }  # no Java, no Maven
         env.pop("JAVA_HOME", None)
     process = subprocess.Popen(
         [sys.executable, "-m", "carewatch", "demo", "--days", "1"],

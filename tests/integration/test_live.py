@@ -58,11 +58,13 @@ def test_an_event_shows_soon(worker: tuple[Site, Worker]) -> None:
     feeder.start()
     delays: list[float] = []
     give_up = time.time() + LONG + 30
-    while len(delays) < RATE * LONG and time.time() < give_up:
-        shown = newest(live)
-        now = time.time()
-        delays += [now - at for at in sent[len(delays) :] if at <= shown + 1e-6]
-    feeder.join()
+    try:
+        while len(delays) < RATE * LONG and time.time() < give_up:
+            shown = newest(live)
+            now = time.time()
+            delays += [now - at for at in sent[len(delays) :] if at <= shown + 1e-6]
+    finally:
+        feeder.join()
     site.flush()
     assert len(delays) == RATE * LONG
     cuts = statistics.quantiles(delays, n=100)

@@ -172,8 +172,7 @@ def test_jars_are_resolved_once_even_by_two_at_once(monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("KAFKA_HOME", raising=False)
     code = "from carewatch.native.kafka import kafka_libs; print(kafka_libs(print))"
     both = [
-        subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
+        subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)
     ]
     outputs = [process.communicate(timeout=30)[0].splitlines() for process in both]
     libs = kafka_libs(pytest.fail)  # no third download
@@ -183,9 +182,7 @@ def test_jars_are_resolved_once_even_by_two_at_once(monkeypatch: pytest.MonkeyPa
     assert [child.name for child in libs.iterdir()] == ["kafka_2.13-test.jar"]
 
 
-def test_a_failed_download_is_said_plainly_and_fills_nothing(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_failed_download_is_said_plainly_and_fills_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = only(tmp_path / "bin")
     fake_maven(Path(path), body="echo '[ERROR] no route'; echo '[ERROR] more'; exit 1")
     monkeypatch.setenv("PATH", path)
@@ -210,9 +207,7 @@ def test_tansu_says_what_it_lacks_and_leaves_nothing() -> None:
         pid, folder = broker.pid, broker.folder
         assert pid is not None
         assert folder is not None
-        assert {c.laddr.ip for c in psutil.Process(pid).net_connections() if c.status == "LISTEN"} == {
-            "127.0.0.1"
-        }
+        assert {c.laddr.ip for c in psutil.Process(pid).net_connections() if c.status == "LISTEN"} == {"127.0.0.1"}
     assert said == [LACKS]
     assert gone(pid)
     assert not folder.exists()
@@ -227,9 +222,7 @@ def test_prometheus_starts_on_loopback_and_leaves_nothing(tmp_path: Path) -> Non
     with Prometheus(config, binaries=binaries) as server:
         pid = server.pid
         assert pid is not None
-        assert {c.laddr.ip for c in psutil.Process(pid).net_connections() if c.status == "LISTEN"} == {
-            "127.0.0.1"
-        }
+        assert {c.laddr.ip for c in psutil.Process(pid).net_connections() if c.status == "LISTEN"} == {"127.0.0.1"}
     assert gone(pid)
     config.write_text("nonsense: 1\n")
     with pytest.raises(StackError, match="field nonsense not found"):

@@ -55,9 +55,7 @@ def read_small() -> tuple[list[Event], Summary]:
 
 def of_call(found: list[Event], call: str) -> list[tuple[str, str, datetime]]:
     """(type, unit, at) of the events of a call, statuses left out."""
-    return [
-        (tag_of(type(e)), getattr(e, "unit", ""), e.at) for e in found if getattr(e, "call", None) == call
-    ]
+    return [(tag_of(type(e)), getattr(e, "unit", ""), e.at) for e in found if getattr(e, "call", None) == call]
 
 
 def at(hour: int, minute: int) -> datetime:
@@ -136,9 +134,7 @@ def test_the_board_follows_the_units() -> None:
     # on scene after it was cleared: a clerk's slip, not a status
     v5 = [e.status for e in found if isinstance(e, UnitStatus) and e.unit == "V5"]
     assert v5 == ["dispatched", "available", "dispatched", "available"]
-    assert not [e for e in found if isinstance(e, UnitStatus) and e.unit == "P9"], (
-        "police are not on the board"
-    )
+    assert not [e for e in found if isinstance(e, UnitStatus) and e.unit == "P9"], "police are not on the board"
 
 
 def test_addresses_and_narrative_stay_in_the_file() -> None:
@@ -158,12 +154,7 @@ def test_the_same_ids_each_time_and_no_rejects() -> None:
 
 def test_a_second_response_of_a_unit_to_a_call_has_ids_of_its_own(tmp_path: Path) -> None:
     lines = (HERE / "data" / "cad_small.csv").read_text().splitlines()
-    again = (
-        lines[4]
-        .replace("02:19:00", "02:50:00")
-        .replace("02:30:00", "02:55:00")
-        .replace("02:40:00", "02:59:00")
-    )
+    again = lines[4].replace("02:19:00", "02:50:00").replace("02:30:00", "02:55:00").replace("02:40:00", "02:59:00")
     file = tmp_path / "again.csv"
     file.write_text("\n".join([lines[0], lines[4], again]))
     found = list(read_cad(file, *tiny(), lambda _: None))
@@ -229,9 +220,7 @@ def test_a_bad_mapping_says_where(tmp_path: Path, old: str, new: str, message: s
 @pytest.fixture(scope="module")
 def san_francisco() -> tuple[list[Event], Summary]:
     if not SF_FILE.is_file():
-        pytest.skip(
-            f"needs {SF_FILE.name} beside the project (../shared/data); the project does not contain it"
-        )
+        pytest.skip(f"needs {SF_FILE.name} beside the project (../shared/data); the project does not contain it")
     profile = programs.load(MAPPINGS / "programs" / "sf_fire.toml")
     reports: list[Summary] = []
     found = list(read_cad(SF_FILE, load_mapping(MAPPINGS / "sf_fire.toml"), profile, reports.append))

@@ -242,15 +242,9 @@ KINDS = [
 ]
 NUMBER = 424_242_424_242_424_242
 scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=20)
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20)
 )
-values = st.recursive(
-    scalars, lambda v: st.lists(v, max_size=4) | st.dictionaries(st.text(max_size=8), v, max_size=4)
-)
+values = st.recursive(scalars, lambda v: st.lists(v, max_size=4) | st.dictionaries(st.text(max_size=8), v, max_size=4))
 secrets = st.sampled_from(
     [
         MARK,
@@ -265,10 +259,7 @@ secrets = st.sampled_from(
     ]
 )
 fields = st.sampled_from(
-    sorted(
-        {name for kinds in events.KINDS.values() for kind in kinds for name in kind.__struct_fields__}
-        | {"type"}
-    )
+    sorted({name for kinds in events.KINDS.values() for kind in kinds for name in kind.__struct_fields__} | {"type"})
 )
 
 
@@ -294,9 +285,7 @@ def test_details_never_hold_a_value(
         assert "\n" not in result.detail
 
 
-@given(
-    st.sampled_from(events.TOPICS), st.none() | st.binary(max_size=20), st.none() | st.binary(max_size=400)
-)
+@given(st.sampled_from(events.TOPICS), st.none() | st.binary(max_size=20), st.none() | st.binary(max_size=400))
 @case("dispatch", None, b"[" * 65_536)
 @case("status", b"chicago", b'{"":' * 16_384)
 @case("followup", b"chicago", b"9" * 65_536)
@@ -311,9 +300,7 @@ def test_json_never_raises(topic: events.Topic, value: Any) -> None:
 
 
 @given(st.sampled_from(KINDS), st.dictionaries(fields, values, max_size=4))
-def test_almost_events_never_raise(
-    kind: tuple[events.Topic, dict[str, Any]], changes: dict[str, Any]
-) -> None:
+def test_almost_events_never_raise(kind: tuple[events.Topic, dict[str, Any]], changes: dict[str, Any]) -> None:
     topic, example = kind
     result = decode({**example, **changes}, topic=topic)
     assert isinstance(result, events.Event) or result.reason in get_args(door.Reason)

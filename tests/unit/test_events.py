@@ -29,9 +29,7 @@ def test_example_ids_are_unique() -> None:
     assert len(ids) == len(set(ids))
 
 
-@pytest.mark.parametrize(
-    "file", sorted((schema.REFERENCE / "examples").glob("*.jsonl")), ids=lambda f: f.stem
-)
+@pytest.mark.parametrize("file", sorted((schema.REFERENCE / "examples").glob("*.jsonl")), ids=lambda f: f.stem)
 def test_example_files_are_in_order(file: Any) -> None:
     times = [ANY.decode(line).at for line in file.read_bytes().splitlines()]
     assert times == sorted(times)
@@ -56,9 +54,7 @@ def test_every_type_has_one_topic_but_the_heartbeat() -> None:
 
 
 def test_optional_fields_may_be_null() -> None:
-    raw = (
-        b'{"id":"1","type":"call_closed","program":"p","at":"2024-05-01T10:00:00Z","call":"c","outcome":null}'
-    )
+    raw = b'{"id":"1","type":"call_closed","program":"p","at":"2024-05-01T10:00:00Z","call":"c","outcome":null}'
     event = ANY.decode(raw)
     assert isinstance(event, events.CallClosed)
     assert event.outcome is None

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiokafka.errors import MessageSizeTooLargeError
 
 from agents.changelog import Changelog, Records
 from agents.intake import MOVED, Headers, Intake, Record
@@ -49,6 +50,8 @@ class Site:
         self.failures: list[BaseException] = []
         self.writes: list[dict[bytes, bytes | None]] = []
         self.fail: Exception | None = None
+        self.current = True
+        self.too_large = 1_000_000
         self.owner = Owner(load_all(Path(PROGRAMS)), PARTITIONS)
         self.owner.take({CHICAGO: {}})
         self.pipeline = Pipeline()
@@ -56,7 +59,15 @@ class Site:
         order = Order(lambda *_: None, lambda *_: None)
         inputs = {f"care.{topic}": topic for topic in TOPICS}
         self.intake = Intake(
-            self.owner, self.pipeline, order, self.changelog, self, lambda _: self.stored, inputs=inputs, deadletter="dead"
+            self.owner,
+            self.pipeline,
+            order,
+            self.changelog,
+            self,
+            lambda _: self.stored,
+            lambda _: self.current,
+            inputs=inputs,
+            deadletter="dead",
         )
 
     def _changes(self, partition: int) -> Records:
@@ -73,6 +84,8 @@ class Site:
     def send(
         self, topic: str, partition: int | None, key: bytes | None, value: bytes | None, headers: Headers
     ) -> Awaitable[Any]:
+        if value and len(value) > self.too_large:
+            raise MessageSizeTooLargeError
         self.sent.append((topic, partition, key, value, dict(headers)))
         return asyncio.ensure_future(self.durable.wait())
 
@@ -179,7 +192,9 @@ def test_a_record_on_the_wrong_partition_is_sent_on_unchanged() -> None:
         await site.intake.take(event)
         await site.settle()
         assert site.received == 0
-        assert site.sent == [("care.dispatch", CHICAGO, b"chicago", stray.value, {MOVED: str(stray.partition).encode()})]
+        assert site.sent == [
+            ("care.dispatch", CHICAGO, b"chicago", stray.value, {MOVED: str(stray.partition).encode()})
+        ]
         assert not event.acked
         moved = call("1")._replace(headers=((MOVED, b"3"),))
         await site.intake.take(Event([moved]))
@@ -206,11 +221,55 @@ def test_nothing_is_taken_while_programs_are_shared_out_anew() -> None:
     asyncio.run(run())
 
 
+def test_what_was_applied_but_not_written_is_never_acknowledged_once_the_states_are_gone() -> None:
+    async def run() -> None:
+        site = Site()
+        events = [Event([call(str(n))]) for n in range(2)]
+        await site.intake.take(events[0])
+        await site.settle()
+        await site.intake.take(events[1])  # waits for the first one's group
+        site.changelog.forget()
+        site.owner.drop()
+        site.durable.set()
+        await site.settle()
+        assert [event.acked for event in events] == [False, False]
+        assert await site.changelog.drain(0)
+
+    asyncio.run(run())
+
+
+def test_a_message_of_an_earlier_assignment_is_not_taken() -> None:
+    async def run() -> None:
+        site = Site()
+        site.current = False
+        event = Event([call("1")])
+        await site.intake.take(event)
+        assert site.received == 0
+        assert not event.acked
+
+    asyncio.run(run())
+
+
+def test_a_dead_letter_that_is_too_large_is_told_of_and_stops_nothing() -> None:
+    async def run() -> None:
+        site = Site()
+        site.too_large = 100_000
+        site.durable.set()
+        event = Event([Record("care.dispatch", CHICAGO, next(offsets), None, b"chicago", b"x" * 100_001)])
+        await site.intake.take(event)
+        await site.settle()
+        assert event.acked
+        [(_, _, key, value, headers)] = site.sent
+        assert (key, value, headers["size"], headers["reason"]) == (b"chicago", None, b"100001", b"too_large")
+
+    asyncio.run(run())
+
+
 def test_a_bug_in_apply_loses_only_the_event_that_meets_it(monkeypatch: pytest.MonkeyPatch) -> None:
     apply = ProgramState.apply
 
     def buggy(self: ProgramState, event: Any, now: int) -> Applied:
-        if event.id == "e-poison":
+        if event.id.startswith("e-poison"):
             self.open.clear()  # half of a change
             raise ZeroDivisionError
         return apply(self, event, now)
@@ -227,12 +286,14 @@ def test_a_bug_in_apply_loses_only_the_event_that_meets_it(monkeypatch: pytest.M
         await site.settle()  # this one's group is on its way
         await site.intake.take(Event([call("waiting")]))  # this one is in no group yet
         poison = call("poison")
-        event = Event([call("same-batch"), poison, call("after")])
+        event = Event([call("same-batch"), poison, call("after"), call("poison-too"), call("last")])
         await site.intake.take(event)
+        await site.settle()
         state = site.owner.state("chicago")
         assert state is not None
-        assert sorted(state.open) == ["c/after", "c/out", "c/same-batch", "c/stored", "c/waiting"]
-        assert [(to, value) for to, _, _, value, _ in site.sent] == [("dead", poison.value)]
+        assert sorted(state.open) == ["c/after", "c/last", "c/out", "c/same-batch", "c/stored", "c/waiting"]
+        assert [to for to, *_ in site.sent] == ["dead", "dead"]
+        assert site.sent[0][3] == poison.value
         site.durable.set()
         await site.settle()
         assert event.acked

@@ -107,8 +107,7 @@ def test_team_codes_have_versions(chicago: Profile) -> None:
 def test_chicago_follows_up_after_1_7_and_30_days(chicago: Profile) -> None:
     art = next(team for team in chicago.teams if team.code == "art" and team.until is None)
     assert [
-        (point.id, duration(point.opens), duration(point.due), duration(point.lapses))
-        for point in art.followups
+        (point.id, duration(point.opens), duration(point.due), duration(point.lapses)) for point in art.followups
     ] == [
         ("1d", 12 * HOUR, DAY, 2 * DAY),
         ("7d", 6 * DAY, 7 * DAY, 9 * DAY),
@@ -138,9 +137,7 @@ def test_chicago_follows_up_after_1_7_and_30_days(chicago: Profile) -> None:
         ("cambridge", "area", "mit", "area_2_mit"),
     ],
 )
-def test_codes_map_to_labels(
-    profiles: dict[str, Profile], program: str, field: str, code: str, label: str
-) -> None:
+def test_codes_map_to_labels(profiles: dict[str, Profile], program: str, field: str, code: str, label: str) -> None:
     assert profiles[program].label_of(field, code) == label
     assert profiles[program].knows(field, code) is (label != "other")
 

@@ -102,9 +102,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("bad", "topic", "reason"), BAD)
-def test_a_bad_line_stops_the_reading_and_says_where(
-    tmp_path: Path, bad: bytes, topic: str, reason: str
-) -> None:
+def test_a_bad_line_stops_the_reading_and_says_where(tmp_path: Path, bad: bytes, topic: str, reason: str) -> None:
     file = tmp_path / "bad.jsonl"
     file.write_bytes(encode(EVENTS[0]) + b"\n" + bad + b"\n" + encode(EVENTS[1]) + b"\n")
     lines = read_events(file)
@@ -117,9 +115,7 @@ def test_a_bad_line_stops_the_reading_and_says_where(
 
 
 @pytest.mark.parametrize(("bad", "topic", "reason"), BAD)
-def test_a_bad_line_is_passed_on_raw_when_told_to(
-    tmp_path: Path, bad: bytes, topic: str, reason: str
-) -> None:
+def test_a_bad_line_is_passed_on_raw_when_told_to(tmp_path: Path, bad: bytes, topic: str, reason: str) -> None:
     file = tmp_path / "bad.jsonl"
     file.write_bytes(encode(EVENTS[0]) + b"\n" + bad + b"\n" + encode(EVENTS[1]) + b"\n")
     assert list(read_events(file, on_bad="pass"))[1] == Line(bad, topic, None)  # type: ignore[arg-type]

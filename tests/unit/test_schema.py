@@ -102,9 +102,7 @@ def test_asyncapi_has_every_channel_and_message() -> None:
     assert actions.pop("send_deadletter") == "send"
     assert set(actions.values()) == {"receive"}
     assert all(message["examples"] for message in document["components"]["messages"].values())
-    assert all(
-        "key" in message["bindings"]["kafka"] for message in document["components"]["messages"].values()
-    )
+    assert all("key" in message["bindings"]["kafka"] for message in document["components"]["messages"].values())
 
 
 def test_asyncapi_tells_what_a_rejected_record_carries() -> None:

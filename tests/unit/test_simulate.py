@@ -85,9 +85,7 @@ def test_a_week_has_what_a_program_has(program: str) -> None:
     assert any(event.unserved_reason for event in closed)
 
 
-@pytest.mark.parametrize(
-    ("program", "least", "most"), [("cambridge", 4, 10), ("chicago", 7, 15), ("seattle", 18, 32)]
-)
+@pytest.mark.parametrize(("program", "least", "most"), [("cambridge", 4, 10), ("chicago", 7, 15), ("seattle", 18, 32)])
 def test_volumes_are_realistic(program: str, least: float, most: float) -> None:
     eligible = [
         event
@@ -107,9 +105,7 @@ def test_units_work_one_call_at_a_time_and_in_their_shifts(program: str) -> None
     for event in week(program):
         if isinstance(event, events.UnitDispatched) and event.agency is None:
             assert status[event.unit] == "available"
-            assert any(
-                t.code == event.team and t.works(event.at.astimezone(profile.zone)) for t in profile.teams
-            )
+            assert any(t.code == event.team and t.works(event.at.astimezone(profile.zone)) for t in profile.teams)
         elif isinstance(event, events.UnitStatus):
             if event.status in ("unavailable", "off_duty"):
                 assert status[event.unit] == "available", "not in the middle of a call"
