@@ -53,7 +53,7 @@ NO_TEAM = "none"
 UNRECORDED = "unrecorded"
 
 _CODE = re.compile(r"[a-z0-9][a-z0-9_]{0,63}")
-_DURATION = re.compile(r"(\d+)\s*(s|min|h|d)")
+_DURATION = re.compile(r"(\d{1,6})\s*(s|min|h|d)")
 _UNITS: dict[str, Micros] = {"s": SECOND, "min": 60 * SECOND, "h": 3600 * SECOND, "d": DAY}
 
 
@@ -302,7 +302,15 @@ def _team_problems(profile: Profile, team: Team, key: str) -> list[tuple[str, st
             found.append((f"{key}.staffing.units", f"{shift.units} units planned; give a number from 0 to 10000"))
     for interval, text in team.targets.items():
         found += _duration_problems(f"{key}.targets.{interval}", text)
+    if any(not shift.days for shift in (*team.hours, *team.staffing)):
+        found.append((f"{key}.days", "a window without days; give some, such as days = ['mon']"))
+    ids = [point.id for point in team.followups]
     for point in team.followups:
+        if not _CODE.fullmatch(point.id) or ids.count(point.id) > 1:
+            what = f"'{point.id}' is no code or is there twice; use one id each, lower case, such as 7d"
+            found.append((f"{key}.followups", what))
+        if not point.kinds:
+            found.append((f"{key}.followups.{point.id}", "no kinds of case; give some, such as kinds = ['encounter']"))
         where = f"{key}.followups.{point.id}"
         bad = [p for name in ("opens", "due", "lapses") for p in _duration_problems(where, getattr(point, name))]
         found += bad
