@@ -30,7 +30,7 @@ CHECKS = (
 
 
 def main(argv: list[str]) -> int:
-    """Run `demo`, `test`, `setup` or any other module of the environment."""
+    """Run `test` or `setup`, or a command of carewatch such as `demo`."""
     if not argv or argv[0] in ("-h", "--help"):
         print(f"{__doc__}\nexamples: python3 dev.py demo\n          python3 dev.py test -k replay", file=sys.stderr)
         return 2
@@ -43,7 +43,9 @@ def main(argv: list[str]) -> int:
         return 0
     if command == "test":
         return test(rest)
-    return run("carewatch", command, *rest)
+    # not a child: Ctrl-C and SIGTERM must reach the command itself, which ends what it started
+    os.chdir(ROOT)
+    return os.execv(script("carewatch")[0], [*script("carewatch"), command, *rest])
 
 
 def set_up() -> None:
@@ -71,13 +73,17 @@ def test(options: list[str]) -> int:
 
 
 def run(module: str, *arguments: str) -> int:
-    """Run a module (or, for a tool that is none, its script) of the virtual environment."""
-    script = PYTHON.with_name(module)
-    command = [str(script)] if script.exists() else [str(PYTHON), "-m", module]
+    """Run a module of the virtual environment; its exit status."""
     try:
-        return subprocess.run([*command, *arguments], cwd=ROOT, check=False).returncode
+        return subprocess.run([*script(module), *arguments], cwd=ROOT, check=False).returncode
     except KeyboardInterrupt:
         return 130
+
+
+def script(module: str) -> list[str]:
+    """How a module is started: by its script, or else by name."""
+    own = PYTHON.with_name(module)
+    return [str(own)] if own.exists() else [str(PYTHON), "-m", module]
 
 
 if __name__ == "__main__":

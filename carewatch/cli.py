@@ -12,10 +12,13 @@ from agents import worker
 from agents.settings import WorkerError
 from carewatch import __version__, demo, feeding, logs, verify
 from carewatch.native.process import StackError
-from carewatch.settings import PROGRAMS, default, whole, worker_settings
-from feeds.errors import FeedError
+from carewatch.settings import PROGRAMS, default, worker_settings
+from feeds.errors import FeedError, TopicsDifferError
 from feeds.topics import ensure_topics
 from streams.programs import ProfileError, load_all
+
+#: Days that a simulation may last: ten years.
+MOST_DAYS = 3660
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -49,8 +52,8 @@ def _parser() -> argparse.ArgumentParser:
 
     run = add("demo", demo.run, "everything on this machine: broker, worker, simulated programs", "carewatch demo")
     run.add_argument("--broker", help="use this broker (kafka://HOST:PORT) instead of starting one")
-    run.add_argument("--web-port", type=int, help="port of the worker's web (default: a free one)")
-    run.add_argument("--days", type=float, default=7.0, help="days of history to load (default 7)")
+    run.add_argument("--web-port", type=_port, help="port of the worker's web (default: a free one)")
+    run.add_argument("--days", type=_days, default=7.0, help="days of history to load (default 7)")
     run.add_argument("--seed", type=int, default=1, help="seed of the simulation (default 1)")
 
     run = add("worker", _worker, "run one worker", "carewatch worker --broker kafka://broker1:9092")
@@ -61,8 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument(
         "--web-port",
-        type=int,
-        default=whole("WEB_PORT", 6066, 0),
+        type=_port,
+        default=default("WEB_PORT", "6066"),
         help="port to listen on (default 6066, 0: a free one)",
     )
 
@@ -86,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     target.add_argument("--out", metavar="FILE", help="event file to write (- for standard output)")
     target.add_argument("--broker", help="send to this broker")
     run.add_argument("--start", help="first moment, RFC 3339 with offset (default: --days before now)")
-    run.add_argument("--days", type=float, default=1.0, help="how many days (default 1)")
+    run.add_argument("--days", type=_days, default=1.0, help="how many days (default 1)")
     run.add_argument("--live", action="store_true", help="go on from now, each event when it happens, until Ctrl-C")
     run.add_argument("--seed", type=int, default=1, help="the same seed and start give the same events (default 1)")
     run.add_argument("--disorder", type=float, default=0.0, help="share of events that come late (default 0)")
@@ -147,6 +150,22 @@ class _Adder:
         return parser
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text}: give a port from 0 (a free one) to 65535")
+    return int(text)
+
+
+def _days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = 0.0
+    if not 0 < days <= MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"{text}: give a number of days above 0, {MOST_DAYS} at most")
+    return days
+
+
 def _broker(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--broker",
@@ -173,13 +192,19 @@ def _worker(args: argparse.Namespace) -> int:
 
 def _topics(args: argparse.Namespace) -> int:
     settings = worker_settings(args.broker, PROGRAMS, "", 0)
-    report = ensure_topics(
-        settings.broker,
-        settings.prefix,
-        settings.partitions,
-        check_only=args.check,
-        replication=settings.replication,
-    )
+    try:
+        report = ensure_topics(
+            settings.broker,
+            settings.prefix,
+            settings.partitions,
+            check_only=args.check,
+            replication=settings.replication,
+        )
+    except TopicsDifferError as error:
+        if not args.check:
+            raise
+        print(f"carewatch: {error}", file=sys.stderr)
+        return 1
     print("\n".join(report))
     return 0
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from agents.settings import Settings, WorkerError
 
+_BROKERS = re.compile(r"(kafka://)?[^,/\s]+:\d+([,;](kafka://)?[^,/\s]+:\d+)*/?")
 #: The program files that come with the package.
 PROGRAMS = Path(__file__).parent.parent / "programs"
 
@@ -38,6 +40,14 @@ def whole(name: str, fallback: int, at_least: int) -> int:
 
 def worker_settings(broker: str, programs: Path, web_host: str, web_port: int) -> Settings:
     """Settings of a worker: the options of the command, the rest from the environment. Raises WorkerError."""
+    if not _BROKERS.fullmatch(broker):
+        raise WorkerError(f"{broker}: no broker address; give kafka://HOST:PORT, several with commas")
+    session = number("SESSION_TIMEOUT", Settings.session_timeout, 1)
+    heartbeat = number("HEARTBEAT_INTERVAL", Settings.heartbeat_interval, 0.1)
+    if heartbeat * 2 > session:
+        raise WorkerError(
+            f"CAREWATCH_HEARTBEAT_INTERVAL={heartbeat:g}: give half of the session timeout ({session:g}) or less"
+        )
     return Settings(
         broker=broker,
         programs=programs,
@@ -48,8 +58,8 @@ def worker_settings(broker: str, programs: Path, web_host: str, web_port: int) -
         partitions=whole("PARTITIONS", 8, 1),
         replication=whole("REPLICATION", 1, 1),
         batched=_batched(),
-        session_timeout=number("SESSION_TIMEOUT", Settings.session_timeout, 1),
-        heartbeat_interval=number("HEARTBEAT_INTERVAL", Settings.heartbeat_interval, 0.1),
+        session_timeout=session,
+        heartbeat_interval=heartbeat,
         rebalance_timeout=number("REBALANCE_TIMEOUT", Settings.rebalance_timeout, 1),
     )
 

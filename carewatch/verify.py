@@ -41,7 +41,7 @@ ROUND = 100_000
 def run(args: argparse.Namespace) -> int:
     """The command `verify`."""
     settings = worker_settings(args.broker, args.programs, "", 0)
-    workers = args.worker or ["http://127.0.0.1:6066"]
+    workers = [url if "://" in url else f"http://{url}" for url in args.worker or ["127.0.0.1:6066"]]
     return asyncio.run(_run(settings, load_all(settings.programs), workers, args.timeout))
 
 
@@ -53,12 +53,17 @@ async def _run(settings: Settings, profiles: Mapping[str, Profile], workers: lis
         while True:
             await fold.catch_up()
             result = await asyncio.to_thread(_compare, fold, workers)
-            if not result.problems or time.monotonic() > give_up:
+            if not (result.problems or result.unread) or time.monotonic() > give_up:
                 break
             await asyncio.sleep(0.5)
     finally:
         await fold.stop()
-    print(f"{fold.records} records read, {fold.applied} events applied, {fold.rejected} rejected")
+    if result.unread:
+        raise WorkerError(f"{result.unread}; give the workers' addresses with --worker http://HOST:PORT")
+    rejected = f"{fold.rejected} rejected" + (
+        f" ({fold.strangers} of programs not loaded here)" if fold.strangers else ""
+    )
+    print(f"{fold.records} records read, {fold.applied} events applied, {rejected}")
     for problem in result.problems[:SHOWN]:
         print(problem)
     if result.problems:
@@ -79,7 +84,7 @@ class Fold:
         self._owner.take({partition: {} for partition in range(settings.partitions)})
         self._ahead = _reader(settings)
         self._dispatch = _reader(settings)
-        self.records = self.applied = self.rejected = 0
+        self.records = self.applied = self.rejected = self.strangers = 0
 
     @property
     def states(self) -> Iterator[ProgramState]:
@@ -125,6 +130,7 @@ class Fold:
         event = door.decode(topic, record.key, record.value, self._profiles, now)
         if isinstance(event, door.Rejected):
             self.rejected += 1
+            self.strangers += event.reason == "unknown_program"
             return
         state = self._owner.state(event.program)
         if state is None or self._owner.homes[event.program] != record.partition:
@@ -168,6 +174,7 @@ class Result(NamedTuple):
     problems: list[str]
     compared: int
     programs: set[str]
+    unread: str = ""  # the worker that could not be read, and why
 
 
 def _compare(fold: Fold, workers: list[str]) -> Result:
@@ -179,8 +186,7 @@ def _compare(fold: Fold, workers: list[str]) -> Result:
         try:
             now, live = scrape(url)
         except (OSError, ValueError) as error:
-            problems.append(f"{url}: cannot be read: {error}; give the workers' addresses with --worker")
-            continue
+            return Result([], 0, set(), f"{url}: no worker can be read there: {getattr(error, 'reason', error)}")
         for program in sorted({dict(labels).get("program", "") for _, labels in live} - {""}):
             owners[program].append(url)
             if program not in states:

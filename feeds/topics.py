@@ -7,7 +7,7 @@ from typing import Any
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from feeds.brokers import CONNECT_MS, addresses, reachable, topic_names
-from feeds.errors import FeedError
+from feeds.errors import FeedError, TopicsDifferError
 
 #: Closed calls are kept 45 days; what makes them must outlive that, so that a state can be rebuilt from the topics.
 RETENTION_DAYS = 60
@@ -53,7 +53,9 @@ def ensure_topics(
             _check_partitions(existing, partitions)
             if missing and check_only:
                 names = ", ".join(missing)
-                raise FeedError(f"{broker}: missing topics: {names}; run: carewatch topics create --broker {broker}")
+                raise TopicsDifferError(
+                    f"{broker}: missing topics: {names}; run: carewatch topics create --broker {broker}"
+                )
             report = _differences(admin, {name: wanted[name] for name in existing})
             if missing:
                 options = {"num_partitions": partitions, "replication_factor": replication}
@@ -76,7 +78,7 @@ def partitions_of(admin: KafkaAdminClient, names: list[str]) -> dict[str, int]:
 def _check_partitions(existing: dict[str, int], partitions: int) -> None:
     for name, count in existing.items():
         if count != partitions:
-            raise FeedError(
+            raise TopicsDifferError(
                 f"{name}: has {count} partitions, wanted {partitions}; set CAREWATCH_PARTITIONS={count} if all topics "
                 f"have {count}, else delete the topic (its events are lost) and create the topics again"
             )

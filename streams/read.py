@@ -106,7 +106,7 @@ def _units(state: ProgramState) -> dict[Labels, float]:
     counts: dict[Labels, float] = {
         (team, area, status): 0
         for area in (*state.profile.areas, OTHER)
-        for team in state.profile.teams_of(area)
+        for team in (*state.profile.teams_of(area), OTHER)
         for status in STATUSES
     }
     for unit in state.units.values():
@@ -125,7 +125,7 @@ def _planned(state: ProgramState, now: Micros) -> dict[Labels, float]:
 
 
 def _unit_seconds(state: ProgramState, now: Micros) -> dict[Labels, float]:
-    spent: Counter[Labels] = Counter({(team, s): 0 for team in state.profile.team_codes for s in STATUSES})
+    spent: Counter[Labels] = Counter({(team, s): 0 for team in (*state.profile.team_codes, OTHER) for s in STATUSES})
     for unit in state.units.values():
         for (team, status), took in unit.micros.items():
             spent[team, status] += took

@@ -34,9 +34,9 @@ def site(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Si
         yield site
 
 
-def plain(done: subprocess.CompletedProcess[str]) -> str:
+def plain(done: subprocess.CompletedProcess[str], status: int = 2) -> str:
     """The one plain line on standard error; log lines are JSON here and information only."""
-    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.returncode == status, done.stdout + done.stderr
     lines = [line for line in done.stderr.splitlines() if not ('"level": "info"' in line and line.startswith("{"))]
     assert len(lines) == 1, done.stderr
     assert lines[0].startswith("carewatch: ")
@@ -70,7 +70,7 @@ def test_missing_topics(site: Site) -> None:
     assert "carewatch topics create" in plain(
         site.command("simulate", "seattle", "--broker", site.bootstrap, PREFIX="no.")
     )
-    assert "carewatch topics create" in plain(site.command("topics", "create", "--check", PREFIX="nowhere."))
+    assert "carewatch topics create" in plain(site.command("topics", "create", "--check", PREFIX="nowhere."), status=1)
 
 
 def test_another_number_of_partitions(site: Site) -> None:
@@ -97,10 +97,8 @@ def test_a_broker_that_is_not_there(site: Site, tmp_path: Path) -> None:
 
 
 def test_verify_without_a_worker(site: Site) -> None:
-    done = site.command("verify", "--worker", f"http://127.0.0.1:{free_port()}", "--timeout", "0")
-    assert done.returncode == 1
-    assert "NOT EQUAL" in done.stdout
-    assert "Traceback" not in done.stderr
+    address = f"127.0.0.1:{free_port()}"
+    assert address in plain(site.command("verify", "--worker", address, "--timeout", "0"))
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
