@@ -8,7 +8,8 @@ from pathlib import Path
 
 from agents.settings import Settings, WorkerError
 
-_BROKERS = re.compile(r"(kafka://)?[^,/\s]+:\d+([,;](kafka://)?[^,/\s]+:\d+)*/?")
+_BROKER = r"(?:kafka://[^,;/\s]+|[^,;/\s]+:\d+)"
+_BROKERS = re.compile(rf"{_BROKER}(?:[,;]{_BROKER})*/?")
 #: The program files that come with the package.
 PROGRAMS = Path(__file__).parent.parent / "programs"
 

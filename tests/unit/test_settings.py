@@ -1,0 +1,55 @@
+"""Settings from options and the environment."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents.settings import Settings, WorkerError
+from carewatch.settings import PROGRAMS, worker_settings
+
+
+def made(broker: str = "kafka://localhost:9092") -> Settings:
+    return worker_settings(broker, PROGRAMS, "127.0.0.1", 0)
+
+
+@pytest.mark.parametrize(
+    ("broker", "bootstrap"),
+    [
+        ("kafka://localhost:9092", ["localhost:9092"]),
+        ("localhost:9092", ["localhost:9092"]),
+        ("kafka://broker", ["broker"]),
+        ("kafka://a:1,b:2", ["a:1", "b:2"]),
+        ("kafka://a:1;kafka://b:2", ["a:1", "b:2"]),
+        ("kafka://[::1]:9092/", ["[::1]:9092"]),
+    ],
+)
+def test_broker_addresses(broker: str, bootstrap: list[str]) -> None:
+    assert made(broker).bootstrap == bootstrap
+
+
+@pytest.mark.parametrize("broker", ["", "foo", "kafka://", "http://x:1", "a:1 b:2", "a:1,"])
+def test_no_broker_address(broker: str) -> None:
+    with pytest.raises(WorkerError, match="kafka://HOST:PORT"):
+        made(broker)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PARTITIONS", "abc"),
+        ("PARTITIONS", "0"),
+        ("PARTITIONS", "1.5"),
+        ("SESSION_TIMEOUT", "nan"),
+        ("HEARTBEAT_INTERVAL", "6"),
+        ("PATH", "fast"),
+    ],
+)
+def test_values_that_cannot_be(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"CAREWATCH_{name}", value)
+    with pytest.raises(WorkerError, match=f"CAREWATCH_{name}={value}"):
+        made()
+
+
+def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAREWATCH_PARTITIONS", "")
+    assert made().partitions == 8
