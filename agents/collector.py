@@ -35,31 +35,36 @@ class WorkerCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """All families now, as the library's."""
         now = wall()
+        pipeline = list(self._pipeline())
         programs = [self.program(state, now) for state in self._worker.owner.states()]
-        return (_family(metric, samples) for metric, samples in self._all(programs))
+        return (_family(metric, samples) for metric, samples in self._all(programs, pipeline))
 
     async def families(self, now: Micros) -> list[Family]:
-        """All families at *now* (microseconds). Events go on being applied between one program and the next."""
+        """All families at *now* (microseconds). Events go on being applied between one program and the next.
+
+        The pipeline's counts are read first: an event that they count is in the numbers of its program.
+        """
+        pipeline = list(self._pipeline())
         programs = []
         for state in list(self._worker.owner.states()):
             if self._worker.owner.state(state.profile.program) is state:
                 programs.append(self.program(state, now))
                 await asyncio.sleep(0)
-        return self._all(programs)
+        return self._all(programs, pipeline)
 
     def program(self, state: ProgramState, now: Micros) -> list[Family]:
         """The families of one program."""
         caught_up = self._worker.caught_up(state.profile.program)
         return list(read(state, now, now if caught_up else state.newest.get("status", 0)))
 
-    def _all(self, programs: list[list[Family]]) -> list[Family]:
+    def _all(self, programs: list[list[Family]], pipeline: list[Family]) -> list[Family]:
         samples: dict[m.Metric, list[tuple[Labels, Value]]] = {metric: [] for metric in m.PROGRAM_METRICS}
         if self._worker.owner.ready:
             for families in programs:
                 for metric, found in families:
                     samples[metric] += found
         samples[m.UNIT_SECONDS] = self._never_back(samples[m.UNIT_SECONDS])
-        return [*samples.items(), *self._pipeline()]
+        return [*samples.items(), *pipeline]
 
     def _never_back(self, samples: list[tuple[Labels, Value]]) -> list[tuple[Labels, Value]]:
         """Hold a counter that would fall for a moment.
@@ -98,7 +103,10 @@ class WorkerCollector(Collector):
         yield m.CONFLICTS, [((program,), pipeline.conflicts[program]) for program in programs]
         yield (
             m.DELAY,
-            [((topic,), Spread(DELAY_EDGES, pipeline.delays[topic], pipeline.delay_sums[topic])) for topic in topics],
+            [
+                ((topic,), Spread(DELAY_EDGES, list(pipeline.delays[topic]), pipeline.delay_sums[topic]))
+                for topic in topics
+            ],
         )
         yield m.READY, [((), float(ready))]
         yield m.BUILD, [((self._version,), 1.0)]
