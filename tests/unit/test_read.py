@@ -33,12 +33,6 @@ from tests.unit.strategies import (
     triaged,
 )
 
-
-@pytest.fixture
-def bench() -> Bench:
-    return Bench()
-
-
 # --- what is there from the start ----------------------------------------------------------------------------
 
 

@@ -28,12 +28,6 @@ from tests.unit.strategies import (
     triaged,
 )
 
-
-@pytest.fixture
-def bench() -> Bench:
-    return Bench()
-
-
 # --- call ----------------------------------------------------------------------------------------------------
 
 

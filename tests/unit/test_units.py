@@ -10,11 +10,6 @@ from streams.units import SEGMENT, Entry, Unit
 from tests.unit.strategies import MINUTE, NOON, Bench, Store, numbers, status
 
 
-@pytest.fixture
-def bench() -> Bench:
-    return Bench()
-
-
 def spent(bench: Bench, minutes: float = 240, running_to: float | None = None) -> dict[tuple[str, ...], float]:
     """(team, status) -> minutes."""
     limit = None if running_to is None else NOON + round(running_to * MINUTE)
