@@ -88,7 +88,7 @@ class WorkerCollector(Collector):
         yield (
             m.EVENTS,
             [
-                ((program, topic, events.tag_of(kind)), pipeline.applied[program, topic, kind])
+                ((program, topic, events.tag_of(kind)), pipeline.applied[topic][program, kind])
                 for program in programs
                 for topic in topics
                 for kind in events.KINDS[topic]

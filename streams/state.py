@@ -172,11 +172,12 @@ class ProgramState:
 
     # --- the one way in -------------------------------------------------------------------------------------
 
-    def apply(self, event: events.AnyEvent, now: Micros) -> Applied:
-        """Apply one event at clock *now* (microseconds since the epoch)."""
+    def apply(self, event: events.AnyEvent, now: Micros, at: Micros | None = None) -> Applied:
+        """Apply one event at clock *now* (microseconds since the epoch); `at`: its own time, where it is at hand."""
         if now >= self._archive_at:
             self._archive(now)
-        at = micros(event.at)
+        if at is None:
+            at = micros(event.at)
         applied = self._handlers[type(event)](event, at, now)
         if applied.effect != "duplicate":
             topic = event.topic if type(event) is events.Heartbeat else events.TOPIC_OF[type(event)]

@@ -29,10 +29,10 @@ def test_an_event_that_is_counted_is_in_the_numbers(monkeypatch: pytest.MonkeyPa
     read = WorkerCollector.program
 
     def meanwhile(self: WorkerCollector, state: ProgramState, now: Micros) -> list[Family]:
-        pipeline.applied[state.profile.program, "dispatch", CallReceived] += 1
+        pipeline.applied["dispatch"][state.profile.program, CallReceived] += 1
         return read(self, state, now)
 
     monkeypatch.setattr(WorkerCollector, "program", meanwhile)
     families = dict(asyncio.run(WorkerCollector(worker, "1").families(1_793_642_400_000_000)))
     assert {value for _, value in families[m.EVENTS]} == {0}
-    assert pipeline.applied.total() == 3
+    assert pipeline.applied["dispatch"].total() == 3
