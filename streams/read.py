@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from streams import metrics as m
@@ -47,6 +47,7 @@ _COUNTERS = {
     tally.NEEDLES: m.NEEDLES,
     tally.REFERRAL: m.REFERRALS,
     tally.DISORDER: m.DISORDER,
+    tally.INTERVAL: m.INTERVAL,
 }
 
 
@@ -56,7 +57,13 @@ def read(state: ProgramState, now: Micros | None = None, running_to: Micros | No
     `running_to`: how far the status that still runs is added up. While a backlog is read, time is known only up to
     the newest event; running on to *now* would count time that the next event takes back.
     """
+    yield from counted(state)
     now = wall() if now is None else now
+    yield from current(state, now, now if running_to is None else min(now, running_to))
+
+
+def current(state: ProgramState, now: Micros, running_to: Micros) -> Iterator[Family]:
+    """The families that are made anew each time: what is so *now*, over units, open calls and sums by day or hour."""
     program = state.profile.program
 
     def family(metric: m.Metric, samples: dict[Labels, float]) -> Family:
@@ -64,40 +71,40 @@ def read(state: ProgramState, now: Micros | None = None, running_to: Micros | No
 
     yield family(m.UNITS, _units(state))
     yield family(m.UNITS_PLANNED, _planned(state, now))
-    yield family(m.UNIT_SECONDS, _unit_seconds(state, now if running_to is None else min(now, running_to)))
+    yield family(m.UNIT_SECONDS, _unit_seconds(state, running_to))
     calls = [call for call in state.open.values() if not call.ineligible]
     yield family(m.CALLS_OPEN, _open(state, calls))
     yield family(m.OLDEST_WAITING, _oldest(calls))
     yield family(m.OVER_TARGET, _over_target(state, calls, now))
     yield family(m.TARGET, {key: seconds(target) for key, target in state.profile.targets.items()})
-    yield from _counters(state)
     yield family(m.UNMAPPED, {(field,): n for field, n in state.unmapped.items()})
     yield family(m.TODAY, _today(state, now))
     yield family(m.DEMAND_HOUR, _demand_hours(state, now))
-    bounds = tuple(seconds(bound) for bound in state.tally.bounds)
-    named = _names(state)
-    yield (
-        m.INTERVAL,
-        [(named[cell], Spread(bounds, row[:-1], seconds(row[-1]))) for cell, row in state.tally.spread.items()],
-    )
     yield family(m.PEOPLE, {(): len(state.people)})
     yield family(m.FEED, {(topic,): seconds(at) for topic, at in state.newest.items()})
 
 
-def _names(state: ProgramState) -> dict[Cell, Labels]:
-    """The label values of every cell of the tally, made once a cell: there are thousands, and each scrape asks."""
-    names = state.tally.names
-    for cells in (state.tally.cells, state.tally.spread):
-        for cell in cells.keys() - names.keys():
-            names[cell] = (state.profile.program, *(str(label) for label in cell[1:]))
-    return names
-
-
-def _counters(state: ProgramState) -> Iterator[Family]:
-    names = _names(state)
-    samples: dict[str | int, list[tuple[Labels, Value]]] = {kind: [] for kind in (*_COUNTERS, tally.UNMAPPED)}
-    for cell, value in state.tally.cells.items():
-        samples[cell[0]].append((names[cell], seconds(value) if cell[0] == tally.FREED else value))
+def counted(state: ProgramState, cells: Iterable[Cell] | None = None) -> Iterator[Family]:
+    """The families that are sums of facts: all of their samples, or those of some cells of the tally."""
+    sums, program = state.tally, state.profile.program
+    bounds = tuple(seconds(bound) for bound in sums.bounds)
+    samples: dict[str | int, list[tuple[Labels, Value]]] = {kind: [] for kind in _COUNTERS}
+    for cell in (*sums.cells, *sums.spread) if cells is None else cells:
+        kind = cell[0]
+        if kind == tally.UNMAPPED:
+            continue  # of units too, see `current`
+        labels = sums.names.get(cell)
+        if labels is None:  # made once a cell: there are thousands
+            labels = sums.names[cell] = (program, *(str(label) for label in cell[1:]))
+        value: Value
+        if kind == tally.INTERVAL:
+            row = sums.spread[cell]
+            value = Spread(bounds, row[:-1], seconds(row[-1]))
+        else:
+            value = sums.cells[cell]
+            if kind == tally.FREED:
+                value = seconds(value)
+        samples[kind].append((labels, value))
     for kind, metric in _COUNTERS.items():
         yield metric, samples[kind]
 
@@ -198,7 +205,7 @@ def _today(state: ProgramState, now: Micros) -> dict[Labels, float]:
 
 
 def _demand_hours(state: ProgramState, now: Micros) -> dict[Labels, float]:
-    found = state.demand_since(now, DEMAND_DAYS)
+    found = state.demand.since(now, DEMAND_DAYS)
     return {
         (day, f"{hour:02}", result): found[weekday, hour, result]
         for weekday, day in enumerate(DAYS)

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from datetime import timedelta
 from hashlib import blake2b
 from typing import Any, Literal, NamedTuple
 
@@ -42,7 +41,8 @@ from streams.calls import (
 )
 from streams.cases import Case
 from streams.clock import DAY, Micros, micros
-from streams.programs import NO_TEAM, OTHER, Interval, Profile
+from streams.demand import Demand
+from streams.programs import FIELDS, NO_TEAM, OTHER, Interval, Profile
 from streams.tally import RESULTS, Cell, Tally
 from streams.units import Entry, Unit, UnitArchive
 
@@ -130,15 +130,13 @@ class ProgramState:
         """State from the records of a changelog (none: empty), with the histogram bounds of `tally.edges`."""
         self.profile = profile
         self.tally = Tally(bounds)
-        self.version = 0
         self.open: dict[str, Call] = {}  # every call not closed, by key
         self.units: dict[str, Unit] = {}
         self.cases: dict[str, Case] = {}
         self.newest: dict[str, Micros] = {}
         #: Closed calls by local day of closing: (team, area, outcome) -> calls.
         self.closed_on: dict[int, Counter[Cell]] = defaultdict(Counter)
-        #: Eligible closed calls by local hour of receipt (days since 1 BC x 24 + hour): result -> times received.
-        self.demand_in: dict[int, dict[str, list[Micros]]] = defaultdict(lambda: defaultdict(list))
+        self.demand = Demand(profile.zone)
         self.people: Counter[int] = Counter()
         self._kept: dict[str, bytes] = {}  # closed calls, packed: most of the memory, rarely touched
         self._hot: dict[str, Call] = {}  # closed calls touched since the last flush
@@ -183,7 +181,6 @@ class ProgramState:
             topic = event.topic if type(event) is events.Heartbeat else events.TOPIC_OF[type(event)]
             if at > self.newest.get(topic, 0):
                 self.newest[topic] = at
-            self.version += 1
         return applied
 
     def flush(self) -> dict[str, bytes | None]:
@@ -464,16 +461,7 @@ class ProgramState:
             if not closed_on:
                 del self.closed_on[day]
         if call.received and result != "ineligible":
-            shown = result if result in ("served", "outside_hours") else "unmet"
-            received = self.profile.local(call.received)
-            hour = received.toordinal() * 24 + received.hour
-            times = self.demand_in[hour][shown]
-            if sign > 0:
-                times.append(call.received)
-            else:
-                times.remove(call.received)
-                if not any(self.demand_in[hour].values()):
-                    del self.demand_in[hour]
+            self.demand.add(call.received, result if result in ("served", "outside_hours") else "unmet", sign)
         if call.person:
             self._person(call.person[1], sign)
         for unit, leg in call.legs.items():
@@ -667,24 +655,9 @@ class ProgramState:
     @property
     def unmapped(self) -> Counter[str]:
         """Unknown codes by field: those of calls and cases, and those of units."""
-        counts = Counter({str(cell[1]): n for cell, n in self.tally.cells.items() if cell[0] == tally.UNMAPPED})
+        counts = Counter({field: self.tally.cells[tally.UNMAPPED, field] for field in FIELDS})
         for unit in self.units.values():
             counts.update(unit.unmapped)
-        return counts
-
-    def demand_since(self, now: Micros, days: int) -> Counter[tuple[int, int, str]]:
-        """Eligible closed calls received in the last local days: (weekday, hour, result) -> calls."""
-        end = self.profile.local(now)
-        start = end - timedelta(days=days)
-        first = start.toordinal() * 24 + start.hour
-        since = micros(start)
-        counts: Counter[tuple[int, int, str]] = Counter()
-        for bucket, results in self.demand_in.items():
-            if bucket >= first:
-                weekday, hour = (bucket // 24 - 1) % 7, bucket % 24
-                for result, times in results.items():
-                    n = len(times) if bucket > first else sum(at >= since for at in times)
-                    counts[weekday, hour, result] += n
         return counts
 
     @property
