@@ -45,6 +45,7 @@ from streams.demand import Demand
 from streams.programs import FIELDS, NO_TEAM, OTHER, Interval, Profile
 from streams.tally import RESULTS, Cell, Tally
 from streams.units import Entry, Unit, UnitArchive
+from streams.waiting import Waiting
 
 #: Closed calls are kept this long after closing (or after the last event that touched them), then only their counts.
 KEPT: Micros = 45 * DAY
@@ -131,6 +132,8 @@ class ProgramState:
         self.profile = profile
         self.tally = Tally(bounds)
         self.open: dict[str, Call] = {}  # every call not closed, by key
+        self.waiting = Waiting()
+        self.zeros: dict[str, dict[tuple[str, ...], float]] = {}  # the read model's samples of nothing, by metric
         self.units: dict[str, Unit] = {}
         self.cases: dict[str, Case] = {}
         self.newest: dict[str, Micros] = {}
@@ -261,6 +264,8 @@ class ProgramState:
             self._close(key, call)
         if call.seen & SEEN_CLOSED:
             self._expiry[(max(call.closed, call.touched) + KEPT) // DAY].append(key)
+        else:
+            self.waiting.changed(key)
         self._dirty[key] = None
         if unmapped:
             return Applied("late" if late else "applied", tuple(unmapped))
@@ -387,6 +392,7 @@ class ProgramState:
         """Count the call's end: outcome, result, police. From here its counters stand."""
         call.seen |= SEEN_CLOSED
         del self.open[key]
+        self.waiting.closed(key)
         self._hot[key] = call
         shown = self._shown(call)
         team, area, outcome, result = shown
@@ -495,6 +501,7 @@ class ProgramState:
         if event.unit in self._heirs and not (team in unit.teams and len(unit.teams) == 1):
             calls = self._hide_heirs(event.unit, at if unit.known_at(at) else 0)
         number = unit.append(entry)
+        self.waiting.unit_changed(event.unit)
         for key, call in calls:
             self._show(key, call, +1)
         self._dirty[f"u/{number}/{event.unit}"] = None
@@ -583,6 +590,7 @@ class ProgramState:
             if segments := unit.expired(tick, tick - KEPT):
                 calls = self._hide_heirs(name, 0) if len(unit.teams) > 1 else []
                 self.units[name] = unit.without(segments)
+                self.waiting.unit_changed(name)
                 for key, call in calls:
                     self._show(key, call, +1)
                 self._dirty.update(dict.fromkeys(("a/" + name, *(f"u/{number}/{name}" for number in segments))))
@@ -638,6 +646,7 @@ class ProgramState:
             self._expiry[(max(call.closed, call.touched) + KEPT) // DAY].append(key)
         else:
             self.open[key] = call
+            self.waiting.changed(key)
 
     def _restore_archived(self, archived: ArchivedCalls) -> None:
         self.newest = dict(archived.newest)

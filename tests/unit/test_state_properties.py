@@ -89,6 +89,21 @@ def test_an_event_that_was_applied_is_called_a_duplicate(data: st.DataObject, hi
     assert bench.state.flush() == {}
 
 
+@given(steps=years())
+@thorough
+def test_reading_in_between_changes_no_number(steps: list[Step]) -> None:
+    """What the read model keeps from one reading to the next is what it would find anew."""
+    once, often = fresh(), fresh()
+    for event, now in steps:
+        once.apply(event, now)
+        often.apply(event, now)
+        for later in (0, HOUR, 29 * DAY):
+            numbers(often, now + later)
+    for later in (0, HOUR // 4, HOUR, 29 * DAY):
+        end = steps[-1].now + later
+        assert numbers(often, end) == numbers(once, end)
+
+
 # --- restarts and crashes ------------------------------------------------------------------------------------
 
 
