@@ -10,6 +10,7 @@ from typing import Any, cast
 import faust
 import structlog
 
+from agents import heap
 from agents.changelog import Changelog, Records
 from agents.intake import Headers, Intake
 from agents.order import Order
@@ -27,12 +28,12 @@ log = structlog.get_logger()
 MAX_RECORD_BYTES = 8 * 1024 * 1024
 #: A produce request; below what a broker takes by default (1 MiB) for topics of others.
 MAX_BATCH_BYTES = 1_000_000
-#: Records of one poll: what is applied in one go keeps the loop for some ten milliseconds.
-MAX_POLL_RECORDS = 1000
+#: Records of one poll, which costs a hop to the consumer's thread and back.
+MAX_POLL_RECORDS = 4000
 #: Seconds that a broker may be away before a record counts as not stored, and the worker ends.
 PRODUCER_TIMEOUT = 120.0
 #: Messages (records, or batches of them) that may be applied and not yet durable, for each partition.
-MAX_WAITING = {False: 2000, True: 20}
+MAX_WAITING = {False: 2000, True: 80}
 
 
 class App(faust.App):
@@ -180,6 +181,7 @@ class Worker:
         inputs = self.settings.inputs
         mine = {tp.partition for tp in self.app.consumer.assignment() if tp.topic in inputs}
         self.owner.take({partition: self.table.store.partitions[partition] for partition in mine})
+        heap.settle()
         log.info("recovered", partitions=sorted(mine), programs=sorted(s.profile.program for s in self.owner.states()))
 
     def _progress(self, topic: Topic, partition: int) -> Progress | None:
@@ -221,7 +223,7 @@ def _app(settings: Settings) -> App:
         producer_max_request_size=MAX_RECORD_BYTES,
         consumer_max_fetch_size=4 * 1024 * 1024,
         stream_wait_empty=False,
-        # in messages; a batch is up to MAX_POLL_RECORDS records
+        # in messages; a batch is up to MAX_BATCH records
         stream_buffer_maxsize=64 if settings.batched else 4096,
         stream_recovery_delay=0.0,
         worker_redirect_stdouts=False,

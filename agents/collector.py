@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator
 
+from agents import heap
 from agents.app import Worker
 from agents.exposition import Sheet, document
 from agents.pace import Pace
@@ -39,7 +40,7 @@ class Collector:
         async with self._one_at_a_time:
             pace = Pace()
             pipeline = list(self._pipeline())
-            shown = self._shown()
+            shown, fresh = self._shown(), False
             self._programs = {program: sheets for program, sheets in self._programs.items() if program in shown}
             for program in shown:
                 state = self._worker.owner.state(program)
@@ -47,8 +48,11 @@ class Collector:
                     continue  # given to another worker in this very scrape
                 sheets = self._programs.get(program)
                 if sheets is None:
+                    fresh = True
                     sheets = self._programs[program] = ProgramSheets()
                 await sheets.update(state, now, self._running_to(state, now), pace)
+            if fresh:
+                heap.settle()
             for metric, samples in pipeline:
                 self._pipeline_sheets[metric].show(samples)
             still = set(self._shown())

@@ -151,22 +151,6 @@ class ProgramState:
         self._gone: list[str] = []
         self._era = 0
         self._labels = profile.labels
-        self._handlers: dict[type, Callable[[Any, Micros, Micros], Applied]] = {
-            events.Heartbeat: self._heartbeat,
-            events.UnitStatus: self._status,
-            **dict.fromkeys(events.CALL_EVENTS, self._call),
-            **dict.fromkeys(events.CASE_EVENTS, self._case),
-        }
-        self._call_handlers: dict[type, Callable[[Any, Micros, Call, Codes], None]] = {
-            events.CallReceived: self._received,
-            events.CallTriaged: self._triaged,
-            **dict.fromkeys(_POINT, self._unit_reached),
-            events.ContactMade: self._contact_made,
-            events.CallClosed: self._call_closed,
-            events.UseOfForce: self._use_of_force,
-            events.NeedlesCollected: self._needles_collected,
-            events.ReferralMade: self._referral_made,
-        }
         if records:
             self._restore(records)
         self.tally.start(tally.possible(profile))
@@ -179,7 +163,7 @@ class ProgramState:
             self._archive(now)
         if at is None:
             at = micros(event.at)
-        applied = self._handlers[type(event)](event, at, now)
+        applied = _HANDLERS[type(event)](self, event, at, now)
         if applied.effect != "duplicate":
             topic = event.topic if type(event) is events.Heartbeat else events.TOPIC_OF[type(event)]
             if at > self.newest.get(topic, 0):
@@ -254,7 +238,7 @@ class ProgramState:
         if now > call.touched:
             call.touched = now
         unmapped: Codes = []
-        self._call_handlers[type(event)](event, at, call, unmapped)
+        _CALL_HANDLERS[type(event)](self, event, at, call, unmapped)
         if unmapped and not late:
             for field, _ in unmapped:
                 self._count(call, (tally.UNMAPPED, field, 1))
@@ -673,3 +657,22 @@ class ProgramState:
     def kept_calls(self) -> int:
         """Calls kept, open and closed."""
         return len(self.open) + len(self._kept.keys() | self._hot.keys())
+
+
+# Not bound to a state: a state that refers to its own methods is a cycle, and stays until the garbage collector comes.
+_HANDLERS: dict[type, Callable[[ProgramState, Any, Micros, Micros], Applied]] = {
+    events.Heartbeat: ProgramState._heartbeat,
+    events.UnitStatus: ProgramState._status,
+    **dict.fromkeys(events.CALL_EVENTS, ProgramState._call),
+    **dict.fromkeys(events.CASE_EVENTS, ProgramState._case),
+}
+_CALL_HANDLERS: dict[type, Callable[[ProgramState, Any, Micros, Call, Codes], None]] = {
+    events.CallReceived: ProgramState._received,
+    events.CallTriaged: ProgramState._triaged,
+    **dict.fromkeys(_POINT, ProgramState._unit_reached),
+    events.ContactMade: ProgramState._contact_made,
+    events.CallClosed: ProgramState._call_closed,
+    events.UseOfForce: ProgramState._use_of_force,
+    events.NeedlesCollected: ProgramState._needles_collected,
+    events.ReferralMade: ProgramState._referral_made,
+}
