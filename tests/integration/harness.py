@@ -57,6 +57,9 @@ QUICK = {"SESSION_TIMEOUT": "3", "HEARTBEAT_INTERVAL": "0.5", "REBALANCE_TIMEOUT
 #: Tansu forms a group in seconds only with these.
 ON_TANSU = {"SESSION_TIMEOUT": "10", "HEARTBEAT_INTERVAL": "1", "REBALANCE_TIMEOUT": "3"}
 
+#: How records reach the agents.
+PATHS = ("batch", "plain")
+
 _KAFKA = pytest.StashKey[KafkaBroker]()
 _TANSU = pytest.StashKey[TansuBroker]()
 
@@ -412,6 +415,10 @@ class Site:
         name = f"worker-{len(self._workers)}"
         self._workers.append(Worker(Child(name, command, self._folder, self.environment(**settings))))
         return self._workers[-1]
+
+    def worker_of_each_path(self, *options: str) -> dict[str, Worker]:
+        """Start a worker of each path, in a group of its own: each gets all records."""
+        return {path: self.worker(*options, PATH=path, GROUP=f"{self._env['GROUP']}-{path}") for path in PATHS}
 
     def command(self, *argv: str, timeout: float = 60.0, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
