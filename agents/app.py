@@ -11,7 +11,9 @@ import faust
 import structlog
 
 from agents.changelog import Changelog, Records
+from agents.fence import MAX_BATCH_BYTES, MAX_RECORD_BYTES, Claims
 from agents.intake import Headers, Intake
+from agents.lease import Lease
 from agents.order import Order
 from agents.owner import Owner
 from agents.pipeline import Pipeline
@@ -23,10 +25,6 @@ from streams.programs import Profile
 
 log = structlog.get_logger()
 
-#: The largest record that we write; a call's record grows with its events.
-MAX_RECORD_BYTES = 8 * 1024 * 1024
-#: A produce request; below what a broker takes by default (1 MiB) for topics of others.
-MAX_BATCH_BYTES = 1_000_000
 #: Records of one poll: what is applied in one go keeps the loop for some ten milliseconds.
 MAX_POLL_RECORDS = 1000
 #: Seconds that a broker may be away before a record counts as not stored, and the worker ends.
@@ -39,6 +37,7 @@ class App(faust.App):
     """Faust's app with our transport."""
 
     ours: Settings
+    lease: Lease
     crashed_by: BaseException | None = None
     _crashing: asyncio.Future[None] | None = None
 
@@ -46,6 +45,7 @@ class App(faust.App):
         transport = Transport(self.conf.broker_consumer, self)
         transport.fetch_wait_ms = int(self.ours.fetch_wait * 1000)
         transport.batched = self.ours.batched
+        transport.lease = self.lease
         return transport
 
     async def _producer_flush(self, logger: Any) -> None:
@@ -60,35 +60,18 @@ class App(faust.App):
 
 
 class Producer:
-    """The app's Kafka producer, for what Faust's own interface hides: when a record is durable, and batches."""
+    """The app's Kafka producer, for what Faust's own interface hides: when a record is durable."""
 
-    def __init__(self, app: App, table: Table) -> None:
-        """A producer to the table's changelog and to other topics."""
+    def __init__(self, app: App) -> None:
+        """A producer of records that are not the changelog's."""
         self._app = app
-        self._table = table
-
-    @property
-    def _kafka(self) -> Any:
-        return cast(Any, self._app.producer)._ensure_producer()
-
-    async def write(self, partition: int, records: Records) -> None:
-        """Write changelog records in their order; returns when they are durable."""
-        topic = self._table.changelog_topic.get_topic_name()
-        kafka, batch = self._kafka, None
-        for key, value in records.items():
-            if batch is None or batch.append(timestamp=None, key=key, value=value) is None:
-                if batch is not None:  # one after the other: if one fails, none that came after it may be there
-                    await (await kafka.send_batch(batch, topic, partition=partition))
-                batch = kafka.create_batch()
-                batch.append(timestamp=None, key=key, value=value)
-        if batch is not None:
-            await (await kafka.send_batch(batch, topic, partition=partition))
 
     def send(
         self, topic: str, partition: int | None, key: bytes | None, value: bytes | None, headers: Headers
     ) -> Awaitable[Any]:
         """Send a record as it is; the awaitable is done when it is durable."""
-        sending = self._kafka.send_and_wait(topic, value=value, key=key, partition=partition, headers=list(headers))
+        kafka = cast(Any, self._app.producer)._ensure_producer()
+        sending = kafka.send_and_wait(topic, value=value, key=key, partition=partition, headers=list(headers))
         return cast(Awaitable[Any], asyncio.ensure_future(sending))
 
 
@@ -111,14 +94,15 @@ class Worker:
                 extra_topic_configs={"max.message.bytes": MAX_RECORD_BYTES},
             ),
         )
-        producer = Producer(self.app, self.table)
-        self.changelog = Changelog(producer, self._changes, self.app.crash_soon, MAX_WAITING[settings.batched])
+        self.claims = Claims(settings, self.table.changelog_topic.get_topic_name)
+        cast(TableManager, self.app.tables).claim = self.claims.take
+        self.changelog = Changelog(self._write, self._changes, self.app.crash_soon, MAX_WAITING[settings.batched])
         self.intake = Intake(
             self.owner,
             self.pipeline,
             self.order,
             self.changelog,
-            producer,
+            Producer(self.app),
             lambda partition: self.table.store.partitions[partition],
             lambda message: message.generation_id == self.app.consumer_generation_id,
             inputs=settings.inputs,
@@ -128,6 +112,11 @@ class Worker:
             self._add_agent(topic)
         self.app.on_partitions_revoked.connect(self._on_revoked, weak=False)
         self.table.on_recover(self._on_recovered)
+
+    @property
+    def ready(self) -> bool:
+        """Whether its numbers are there and its own to show."""
+        return self.owner.ready and self.app.lease.held
 
     def caught_up(self, program: str) -> bool:
         """Whether every status of the program that is known to be there is applied."""
@@ -148,6 +137,10 @@ class Worker:
         changes = self.owner.changes(partition)
         self.table.store.put(partition, changes.items())
         return changes
+
+    async def _write(self, partition: int, records: Records) -> None:
+        offset = await self.claims.write(partition, records)
+        self.table.store.written(partition, offset)
 
     async def _on_revoked(self, *args: Any, **kwargs: Any) -> None:
         if not await self.stop_taking(self.settings.rebalance_timeout / 2):
@@ -227,4 +220,5 @@ def _app(settings: Settings) -> App:
         worker_redirect_stdouts=False,
     )
     app.ours = settings
+    app.lease = Lease(settings.session_timeout)
     return app
