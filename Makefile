@@ -1,7 +1,7 @@
 # Thin names for `python3 dev.py`, which does the work and the set-up.
-.PHONY: demo test setup format generate lock
+.PHONY: demo test setup chaos fuzz format generate lock
 
-demo test setup:
+demo test setup chaos fuzz:
 	python3 dev.py $@
 
 format: setup
