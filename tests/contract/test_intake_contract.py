@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from kafka import KafkaProducer
 
 from carewatch.scrape import Numbers
+from feeds.wire import encode, topic_of
 from streams import door, tally
 from streams.clock import wall
 from streams.events import Topic
@@ -25,6 +27,7 @@ from streams.state import ProgramState
 from tests.integration.harness import (
     ON_TANSU,
     PATHS,
+    QUICK,
     Broker,
     Site,
     Worker,
@@ -35,6 +38,7 @@ from tests.integration.harness import (
     session_kafka,
     session_tansu,
     shares,
+    split,
     total,
 )
 
@@ -449,5 +453,34 @@ def test_a_history_is_the_same_on_both_paths(request: pytest.FixtureRequest, tmp
         assert total(shown["batch"], "care_events_duplicate_total") > 50
         for worker in workers.values():
             site.verify([worker])
+        assert of_pipeline(shown["batch"]) == of_pipeline(shown["plain"])
+        assert of_events(shown["batch"]) == of_events(shown["plain"])
+
+
+@pytest.mark.integration
+@pytest.mark.slow
+def test_offsets_without_records_on_both_paths(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """A feed that uses transactions leaves marks in the log: an offset each, also at the end, and no record."""
+    events = history(days=4, disorder=0.05)
+    with Site(session_kafka(request.config).bootstrap, tmp_path, QUICK) as site:
+        workers = site.worker_of_each_path()
+        feed = KafkaProducer(bootstrap_servers=site.bootstrap, transactional_id=site.prefix)
+        feed.init_transactions()
+        for share in shares(events, 40):
+            for part in split(share):  # statuses first
+                feed.begin_transaction()
+                for event in part:
+                    feed.send(site.prefix + topic_of(event), encode(event), event.program.encode())
+                feed.commit_transaction()
+        feed.close()
+        shown = {path: taken(worker.ready(), len(events)) for path, worker in workers.items()}
+        for path, worker in workers.items():
+            site.verify([worker])
+            # all that was taken is committed, marks or not: the next one starts behind it
+            assert worker.end() == 0
+            heir = site.worker_of(path).ready()
+            site.verify([heir])
+            again = of_pipeline(heir.scrape().numbers)
+            assert total(again, "care_events_total") + total(again, "care_events_duplicate_total") == 0
         assert of_pipeline(shown["batch"]) == of_pipeline(shown["plain"])
         assert of_events(shown["batch"]) == of_events(shown["plain"])

@@ -451,9 +451,13 @@ class Site:
         self._workers.append(Worker(Child(name, command, self._folder, self.environment(**settings))))
         return self._workers[-1]
 
+    def worker_of(self, path: str, *options: str) -> Worker:
+        """Start a worker of a path, in the path's own group: that of each path gets all records."""
+        return self.worker(*options, PATH=path, GROUP=f"{self._env['GROUP']}-{path}")
+
     def worker_of_each_path(self, *options: str) -> dict[str, Worker]:
-        """Start a worker of each path, in a group of its own: each gets all records."""
-        return {path: self.worker(*options, PATH=path, GROUP=f"{self._env['GROUP']}-{path}") for path in PATHS}
+        """Start a worker of each path."""
+        return {path: self.worker_of(path, *options) for path in PATHS}
 
     def command(self, *argv: str, timeout: float = 60.0, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
@@ -512,6 +516,15 @@ class Site:
     def records(self, topic: str) -> list[Record]:
         """All records of a topic, by its full name."""
         return list(self._read(topic))
+
+    def length(self, topic: str) -> int:
+        """How many records were ever written to a topic, by its full name."""
+        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap)
+        try:
+            places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+            return sum(consumer.end_offsets(places).values())
+        finally:
+            consumer.close()
 
     def deadletters(self, at_least: int = 0) -> list[Record]:
         """The dead-letter topic, as soon as it has so many records."""
