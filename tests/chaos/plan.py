@@ -15,6 +15,7 @@ Kind = Literal[
     "join",  # one more worker
     "leave",  # SIGTERM of a worker
     "broker stop",  # an orderly stop of the broker, and its start
+    "suspend",  # SIGSTOP of all workers beyond the session timeout, as of the machine that they are on
     "nap",  # SIGSTOP for less than the session timeout
 ]
 #: A short run has the first of these.
@@ -22,6 +23,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 #: How long a fault of this kind lasts, in seconds; beyond the session timeout (3 s) for a freeze.
 SECONDS: dict[Kind, tuple[float, float]] = {
     "freeze": (4.5, 8.0),
+    "suspend": (4.5, 8.0),
     "nap": (0.5, 2.0),
     "broker crash": (0.0, 5.0),
     "broker stop": (0.0, 5.0),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from carewatch.native.kafka import KafkaBroker
@@ -82,6 +82,7 @@ class Chaos:
         what = {
             "kill": f"kill -9 of {worker.name}, which is started again",
             "freeze": f"SIGSTOP of {worker.name} for {seconds} s, longer than its session lasts",
+            "suspend": f"SIGSTOP of all workers for {seconds} s",
             "nap": f"SIGSTOP of {worker.name} for {seconds} s",
             "broker crash": f"kill -9 of the broker for {seconds} s",
             "broker stop": f"the broker stops for {seconds} s",
@@ -97,10 +98,13 @@ class Chaos:
                 worker.kill()
                 self._workers.remove(worker)
                 self._start()
-            case "freeze" | "nap":
-                worker.freeze()
-                self._wait(seconds, frozen=worker)
-                worker.wake()
+            case "freeze" | "nap" | "suspend":
+                frozen = self._workers.copy() if fault.kind == "suspend" else [worker]
+                for each in frozen:
+                    each.freeze()
+                self._wait(seconds, frozen)
+                for each in frozen:
+                    each.wake()
             case "broker crash" | "broker stop":
                 self._broker.halt(kill=fault.kind == "broker crash")
                 self._wait(seconds)
@@ -128,10 +132,10 @@ class Chaos:
         self._all.append(worker)
         self._lookout.watch(worker)
 
-    def _look(self, frozen: Worker | None = None) -> None:
+    def _look(self, frozen: Collection[Worker] = ()) -> None:
         """Start again who ended with status 2, as a supervisor would; nothing else may have happened."""
         self._feed.check()
-        for worker in [each for each in self._workers if each is not frozen and not each.child.alive]:
+        for worker in [each for each in self._workers if each not in frozen and not each.child.alive]:
             said = worker.child.log_tail()
             assert worker.child.returncode == 2, f"{worker.name} ended with status {worker.child.returncode}: {said}"
             self._workers.remove(worker)
@@ -139,7 +143,7 @@ class Chaos:
             self._start()
         assert not (twice := self._lookout.doubles()), "two workers at once:\n" + "\n".join(twice[:10])
 
-    def _wait(self, seconds: float, frozen: Worker | None = None) -> None:
+    def _wait(self, seconds: float, frozen: Collection[Worker] = ()) -> None:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             time.sleep(min(left, 0.25))
