@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from typing import Any, cast
 
 import faust
@@ -116,6 +116,7 @@ class Worker:
             inputs=settings.inputs,
             deadletter=settings.deadletter,
         )
+        self._taking: Iterator[str] | None = None
         for topic in TOPICS:
             self._add_agent(topic)
         self.app.on_partitions_revoked.connect(self._on_revoked, weak=False)
@@ -158,6 +159,7 @@ class Worker:
     async def stop_taking(self, within: float) -> bool:
         """Own nothing any more, once what was applied is durable; False if that took too long (seconds)."""
         self.owner.ready = False
+        self._taking = None
         drained = await self.changelog.drain(within)
         self.changelog.forget()
         self.owner.drop()
@@ -171,11 +173,11 @@ class Worker:
 
     async def _on_recovered(self) -> None:
         try:
-            self._take_over()
+            await self._take_over()
         except Exception as error:  # noqa: BLE001  # Faust does not look at what a callback raises
             self.app.crash_soon(error)
 
-    def _take_over(self) -> None:
+    async def _take_over(self) -> None:
         if self._consumer.sharing_out:
             return  # a rebalance has begun again, and another recovery comes after it
         # Faust now seeks the inputs to the committed offsets and empties the agents' queues, with the fetcher running
@@ -184,7 +186,11 @@ class Worker:
         self.changelog.forget()
         inputs = self.settings.inputs
         mine = {tp.partition for tp in self.app.consumer.assignment() if tp.topic in inputs}
-        self.owner.take({partition: self.table.store.partitions[partition] for partition in mine})
+        taking = self._taking = self.owner.taking({number: self.table.store.partitions[number] for number in mine})
+        for _ in taking:
+            await asyncio.sleep(0)  # a state may take a while to build; /healthz is to be answered meanwhile
+            if self._taking is not taking:
+                return  # the partitions were revoked
         programs = sorted(state.profile.program for state in self.owner.states())
         took = self.recovery.end()
         log.info("recovered", partitions=sorted(mine), programs=programs, seconds=round(took, 3))
