@@ -1,8 +1,11 @@
 # Thin names for `python3 dev.py`, which does the work and the set-up.
-.PHONY: demo test setup format generate lock
+.PHONY: demo test setup chaos fuzz bigfile format generate lock
 
-demo test setup:
+demo test setup chaos fuzz:
 	python3 dev.py $@
+
+bigfile: setup
+	CAREWATCH_TEST_FILE_MB=30,1000 .venv/bin/pytest -s tests/integration/test_big_file.py
 
 format: setup
 	.venv/bin/ruff check --fix . && .venv/bin/ruff format .

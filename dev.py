@@ -28,6 +28,9 @@ CHECKS = (
     ("pytest",),
 )
 
+#: Commands that are no tests and no part of carewatch: modules, each with its own --help.
+TOOLS = {"chaos": "tests.chaos", "fuzz": "tests.fuzz"}
+
 
 def main(argv: list[str]) -> int:
     """Run `test` or `setup`, or a command of carewatch such as `demo`."""
@@ -43,6 +46,9 @@ def main(argv: list[str]) -> int:
         return 0
     if command == "test":
         return test(rest)
+    if command in TOOLS:
+        os.chdir(ROOT)
+        return os.execv(PYTHON, [str(PYTHON), "-m", TOOLS[command], *rest])
     # not a child: Ctrl-C and SIGTERM must reach the command itself, which ends what it started
     os.chdir(ROOT)
     return os.execv(script("carewatch")[0], [*script("carewatch"), command, *rest])
