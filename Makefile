@@ -1,7 +1,7 @@
 # Thin names for `python3 dev.py`, which does the work and the set-up.
-.PHONY: demo test setup format generate lock
+.PHONY: bench demo test setup format generate lock
 
-demo test setup:
+bench demo test setup:
 	python3 dev.py $@
 
 format: setup
@@ -13,3 +13,5 @@ generate: setup
 lock: setup
 	.venv/bin/uv pip compile pyproject.toml --extra dev --extra demo --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-annotate -o requirements.lock
+	.venv/bin/uv pip compile bench/requirements.in --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-annotate -o bench/requirements.lock

@@ -1,0 +1,38 @@
+"""quixstreams: `stateless` decodes JSON and looks at a field, `stateful` counts by key and type in its state store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quixstreams import Application, State
+
+from bench.peers.meter import BROKER, FOLDER, GROUP, TOPICS, Meter
+
+meter = Meter()
+
+
+def look(event: dict[str, Any]) -> None:
+    """The least that one can do."""
+    event["type"]
+    meter.add()
+
+
+def count(event: dict[str, Any], state: State) -> None:
+    """Count the events of each program (the record's key) and type."""
+    kind = event["type"]
+    state.set(kind, state.get(kind, 0) + 1)
+    meter.add()
+
+
+def run(*, stateful: bool) -> None:
+    """Read until the meter says that it is enough."""
+    app = Application(
+        broker_address=BROKER, consumer_group=GROUP, auto_offset_reset="earliest", state_dir=FOLDER, loglevel="WARNING"
+    )
+    for name in TOPICS:
+        frame = app.dataframe(app.topic(name, value_deserializer="json"))
+        if stateful:
+            frame.update(count, stateful=True)
+        else:
+            frame.update(look)
+    app.run()
