@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -50,7 +51,6 @@ QUICK = Scale(calls=8_000, box=4.0, fill=60.0, load=5.0, largest=1e5, cost=60.0)
 def main() -> int:
     """Run the benchmark; the exit status is 1 if a number of carewatch could not be measured."""
     args = _parser().parse_args()
-    out: Path = args.out or (ROOT / "build" / "bench" if args.quick else ROOT / "docs")
     scale = QUICK if args.quick else FULL
     results = Results(machine=_machine(), quick=args.quick)
     began = time.monotonic()
@@ -58,6 +58,7 @@ def main() -> int:
     def say(line: str) -> None:
         print(f"{time.monotonic() - began:6.0f} s  {line}", flush=True)
 
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         _run(results, scale, args.largest or scale.largest, say)
     except KeyboardInterrupt:
@@ -66,9 +67,14 @@ def main() -> int:
         results.unfinished = str(error)
     results.seconds = time.monotonic() - began
     print(f"\n{report.render(results)}\n")
-    _store(results, out, say)
+    whole_run = not args.quick and not results.unfinished
+    _store(results, args.out or ROOT / ("docs" if whole_run else "build/bench"), say)
     whole = not results.unfinished and all(not each.failed for each in results.sites) and bool(results.costs)
     return 0 if whole else 1
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,9 +84,11 @@ def _parser() -> argparse.ArgumentParser:
         "Writes performance.md, performance.json and images/bench.svg.",
         epilog="example: python3 dev.py bench --quick",
     )
-    parser.add_argument("--quick", action="store_true", help="a small run of about 2 minutes, written to build/bench")
+    parser.add_argument("--quick", action="store_true", help="a small run of about 3 minutes, written to build/bench")
     parser.add_argument("--largest", type=float, metavar="N", help="events of the cost measurement (default 1e7)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where to write (default docs)")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="where to write (default docs; build/bench if quick or not finished)"
+    )
     return parser
 
 

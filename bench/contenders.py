@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.processes import ROOT, Watched, environment
-from bench.results import AIOKAFKA, CONFLUENT, FAUST, QUIX_STATEFUL, QUIX_STATELESS, STREAMS, Rate
+from bench.results import AIOKAFKA, CONFLUENT, FAUST, QUIX_RECORDS, QUIX_STATEFUL, QUIX_STATELESS, STREAMS, Rate
 from carewatch.native.kafka import kafka_version
 from carewatch.native.process import Child, Say, StackError, cache_dir, locked
 from streams.events import TOPICS
@@ -46,10 +46,15 @@ class Peer:
 def peers() -> tuple[Peer, ...]:
     """All peers, the slowest first."""
     return (
-        Peer(FAUST, "typed record, one counter in a table with a changelog", _ours("faust_table")),
-        Peer(QUIX_STATEFUL, "JSON, one counter in its RocksDB store with a changelog", _theirs("quix_stateful")),
-        Peer(QUIX_STATELESS, "JSON only, no state", _theirs("quix_stateless")),
-        Peer(STREAMS, "JSON, one counter in its RocksDB store with a changelog", _java),
+        Peer(FAUST, "typed record, a counter in a table with a changelog", _ours("faust_table")),
+        Peer(
+            QUIX_RECORDS,
+            "JSON, a record a call, case and unit in its RocksDB store with a changelog",
+            _theirs("quix_keep"),
+        ),
+        Peer(QUIX_STATEFUL, "JSON, a counter in its RocksDB store with a changelog", _theirs("quix_count")),
+        Peer(QUIX_STATELESS, "JSON only, no state", _theirs("quix_look")),
+        Peer(STREAMS, "JSON, a counter in its RocksDB store with a changelog", _java),
         Peer(CONFLUENT, "typed decoding only (C client with threads of its own)", _theirs("raw_confluent")),
         Peer(AIOKAFKA, "typed decoding only: the limit of this client", _ours("raw_aiokafka")),
     )

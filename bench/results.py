@@ -12,7 +12,8 @@ BATCH = "carewatch worker"
 PLAIN = "carewatch worker, plain path"
 FAUST = "Faust, a table"
 QUIX_STATELESS = "quixstreams, stateless"
-QUIX_STATEFUL = "quixstreams, stateful"
+QUIX_STATEFUL = "quixstreams, stateful: a counter"
+QUIX_RECORDS = "quixstreams, stateful: a record a call"
 STREAMS = "Kafka Streams (Java)"
 AIOKAFKA = "aiokafka + msgspec"
 CONFLUENT = "confluent-kafka + msgspec"
@@ -89,8 +90,8 @@ class Site(msgspec.Struct, kw_only=True):
 
     @property
     def beyond_session(self) -> float | None:
-        """Seconds from the end of the dead worker's session to ready."""
-        return None if self.ready_after_kill is None else self.ready_after_kill - self.session_timeout
+        """Seconds from the end of the session timeout to ready; the session itself began up to a heartbeat earlier."""
+        return None if self.ready_after_kill is None else max(0.0, self.ready_after_kill - self.session_timeout)
 
 
 class Cost(msgspec.Struct, kw_only=True):

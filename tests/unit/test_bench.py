@@ -77,9 +77,9 @@ def test_what_must_hold_is_said_with_met_or_missed() -> None:
     rows = {figure: (measured, must, aim) for figure, measured, must, aim in report.goals(results())}
     where = "3 programs, 100,000 kept calls"
     assert rows["events/s, 64 programs, 8 partitions"] == ("60,000", "at least 50,000: met", "100,000: **missed**")
-    assert rows["times quixstreams, stateful"] == ("3.0", "at least 3: met", "-")
-    assert rows["times Faust, a table"] == ("40.0", "at least 25: met", "-")
-    assert rows["share of aiokafka + msgspec"] == ("20%", "-", "25%: **missed**")
+    assert rows[f"times the events/s of: {QUIX_STATEFUL}"] == ("3.0", "at least 3: met", "-")
+    assert rows[f"times the events/s of: {FAUST}"] == ("40.0", "at least 25: met", "-")
+    assert rows[f"share of the events/s of: {AIOKAFKA}"] == ("20%", "-", "25%: **missed**")
     visible = rows[f"event to visible in `/metrics`, 100 events/s, p99; {where}"]
     assert visible == ("60 ms", "below 250 ms: met", "50 ms: **missed**")
     assert rows[f"scrape at full load, p99; {where}"][1] == "below 100 ms: **missed**", "the bound itself is not below"
@@ -97,7 +97,7 @@ def test_a_missing_peer_is_a_plain_line_and_never_a_number() -> None:
     run.rates[1] = Rate(name=QUIX_STATEFUL, work="", failed="not run: it is away")
     run.costs = run.costs[:1]
     text = report.render(run)
-    assert "| times quixstreams, stateful | - | at least 3: not measured | - |" in text
+    assert f"| times the events/s of: {QUIX_STATEFUL} | - | at least 3: not measured | - |" in text
     assert "not measured: not run: it is away" in text
     assert "(only to 10,000 events)" in text
 

@@ -1,6 +1,0 @@
-"""quixstreams, stateful."""
-
-from bench.peers.quix import run
-
-if __name__ == "__main__":
-    run(stateful=True)
