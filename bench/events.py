@@ -103,10 +103,11 @@ def _copies(names: list[str], programs: int) -> dict[tuple[str, int], list[Copy]
     for index in range(programs):
         name, seed = names[index % len(names)], SEEDS[index // len(names) % len(SEEDS)]
         ids = (f"{name}_{number}" for number in numbers)
-        id = next(id for id in ids if _partition(id) == index % PARTITIONS)
+        id = next(id for id in ids if partition(id) == index % PARTITIONS)
         found[name, seed].append(Copy(id, f"{index:02d}".encode()))
     return found
 
 
-def _partition(program: str) -> int:
+def partition(program: str) -> int:
+    """Where Kafka's default partitioner puts a program."""
     return int(murmur2(program.encode()) & 0x7FFFFFFF) % PARTITIONS

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from bench import report
+from bench.events import PARTITIONS, partition, write
 from bench.ids import renamed
 from bench.results import AIOKAFKA, BATCH, FAUST, QUIX_STATEFUL, Cost, Machine, Rate, Results, Site, Spread, spread
 from bench.visible import Look, age_of_newest, events_shown, until_shown
+from streams.clock import wall
+from streams.door import Rejected, decode
+from streams.events import TOPIC_OF_TYPE, CallReceived
+from streams.programs import load_all
 
+PROGRAMS = Path(__file__).parents[2] / "programs"
 KEY = ("dispatch", "chicago")
 MACHINE = Machine(
     when="2026-01-01", commit="abc", cores=2, cpu="a cpu", memory_gb=8, system="Linux", python="3.11", kafka="4"
@@ -71,6 +79,26 @@ def test_renamed_events_are_of_other_calls() -> None:
     assert renamed(b'{"type":"x","id":"a","call":"b","followup":"7d"}', "1-") == (
         b'{"type":"x","id":"1-a","call":"1-b","followup":"7d"}'
     )
+
+
+def test_both_feeds_are_the_same_valid_events(tmp_path: Path) -> None:
+    many, few = write(tmp_path, PROGRAMS, 16, 60)
+    seen = []
+    for feed in (many, few):
+        profiles = load_all(feed.profiles)
+        assert len(profiles) == feed.programs
+        events = []
+        for line in feed.file.read_bytes().splitlines():
+            head = json.loads(line)
+            event = decode(TOPIC_OF_TYPE[head["type"]], head["program"].encode(), line, profiles, wall())
+            assert not isinstance(event, Rejected), event
+            events.append(event)
+        assert len({event.id for event in events}) == len(events) == feed.events
+        assert sum(isinstance(event, CallReceived) for event in events) == feed.calls >= 60
+        seen.append(events)
+    assert [event.id for event in seen[0]] == [event.id for event in seen[1]]
+    homes = Counter(partition(program) for program in load_all(many.profiles))
+    assert homes == dict.fromkeys(range(PARTITIONS), 2), "the programs spread evenly"
 
 
 def test_what_must_hold_is_said_with_met_or_missed() -> None:
