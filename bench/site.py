@@ -13,7 +13,7 @@ from bench.events import PARTITIONS, Feed
 from bench.processes import Watched, environment
 from bench.results import Rate, Site, Spread, spread
 from bench.visible import Key, Look, age_of_newest, until_shown
-from bench.worker import Worker
+from bench.worker import FAILURES, Worker
 from carewatch.native.process import StackError
 from feeds.topics import ensure_topics
 
@@ -34,8 +34,8 @@ def time_box(run: Run, name: str, work: str, feed: Feed, path: str) -> Rate:
         worker.ready()
         worker.catch_up(feed.events, run.seconds, lambda done: None)
         return _rate(worker, name, work, feed.events)
-    except (StackError, OSError) as error:
-        return Rate(name=name, work=work, failed=str(error))
+    except FAILURES as error:
+        return Rate(name=name, work=work, failed=worker.why(error))
     finally:
         worker.process.end(kill=True)
 
@@ -79,7 +79,7 @@ def measure(run: Run, feed: Feed, site: Site, name: str, work: str, within: floa
         worker = Worker(run.folder, run.broker, prefix, group, feed.profiles, PARTITIONS)
         worker.ready()
         site.ready_after_kill = time.monotonic() - killed
-        if (after := worker.received()) < before:
+        if (after := worker.received()) != before:
             raise StackError(f"{before} calls received before kill -9, {after} after it")
         site.peak_rss_mb = max(peak, worker.process.peak_mb)
         run.say(f"  ready {site.ready_after_kill:.1f} s after kill -9 (session timeout {site.session_timeout:g} s)")
@@ -93,10 +93,10 @@ def measure(run: Run, feed: Feed, site: Site, name: str, work: str, within: floa
         site.load_kept_up = load.behind < rate
         _say(run, f"visible at {rate:,.0f} events/s", site.load_visible)
         _say(run, f"scrapes at {rate:,.0f} events/s", site.load_scrape)
-    except (StackError, OSError) as error:
-        site.failed = str(error)
-        found.failed = found.failed if found.events else str(error)
-        run.say(f"  failed: {error}")
+    except FAILURES as error:
+        site.failed = worker.why(error)
+        found.failed = "" if found.events else site.failed
+        run.say(f"  failed: {site.failed}")
     finally:
         worker.process.end(kill=True)
     return found
@@ -146,8 +146,9 @@ def _load(run: Run, worker: Worker, feed: Feed, rate: float, seconds: float, mar
             f"{wanted - shown:,} of {wanted:,} events at {rate:,.0f}/s were not shown in {SHOWN_WITHIN:g} s"
         )
     during = [look for look in looks if first <= look.asked <= last]
-    seen = sum(during[-1].counts.values()) - sum(base.values())
-    sent_by_then = sum(sum(at <= during[-1].now for at in times) for times in sent.values())
+    final = (during or looks)[-1]
+    seen = sum(final.counts.values()) - sum(base.values())
+    sent_by_then = sum(sum(at <= final.now for at in times) for times in sent.values())
     return Load(sent, base, looks, during, wanted / max(last - first, 1e-9), sent_by_then - seen)
 
 
@@ -169,14 +170,17 @@ def _settled(worker: Worker) -> Mapping[Key, int]:
     return counts
 
 
-def _empty(run: Run, feed: Feed) -> float:
-    """Memory of a worker with these programs and no event, after a scrape."""
+def _empty(run: Run, feed: Feed) -> float | None:
+    """Memory of a worker with these programs and no event, after a scrape; None if there is none."""
     ensure_topics(run.broker, "empty.", PARTITIONS)
     worker = Worker(run.folder, run.broker, "empty.", f"empty-{feed.name}", feed.profiles, PARTITIONS)
     try:
         worker.ready()
         worker.look()
         return worker.process.rss_mb()
+    except FAILURES as error:
+        run.say(f"  failed: {worker.why(error)}")
+        return None
     finally:
         worker.process.end(kill=True)
 

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
 
 from bench.processes import Watched, environment
 from bench.visible import Look, events_shown, family
 from carewatch.native.process import StackError, free_port, wait_for
 from streams.events import TOPICS
 
+#: What may go wrong while a worker is measured.
+FAILURES = (StackError, OSError, http.client.HTTPException, KafkaError)
 #: Seconds until a worker with a hundred thousand calls must be ready.
 READY_WITHIN = 120.0
 #: Seconds between two looks at the committed offsets.
@@ -37,6 +40,12 @@ class Worker:
         command = [sys.executable, "-m", "carewatch", "worker", *address]
         self.process = Watched(f"worker-{group}", command, folder, settings)
 
+    def why(self, error: BaseException) -> str:
+        """What to say of a failure: if the worker ended, that it did."""
+        if self.process.child.alive:
+            return str(error) or type(error).__name__
+        return f"the worker ended: {self.process.child.log_tail()}"
+
     def ready(self) -> None:
         """Wait until /readyz says so. Raises StackError."""
         wait_for(self._is_ready, READY_WITHIN, "the worker to be ready", self.process.child, interval=0.02)
@@ -51,7 +60,7 @@ class Worker:
         asked = time.time()
         _, headers, text = self._get("/metrics")
         answered = time.time()
-        now = int(headers["X-Carewatch-Now"]) / 1e6
+        now = float(headers.get("X-Carewatch-Now", answered * 1e6)) / 1e6
         return Look(asked, now, answered, events_shown(text), len(text))
 
     def received(self) -> int:
