@@ -18,7 +18,7 @@ from agents.owner import Owner
 from agents.pipeline import Pipeline
 from agents.settings import Settings
 from agents.store import Table
-from agents.transport import Consumer, Progress, TableManager, Transport, Untouched
+from agents.transport import MAX_BATCH, Consumer, Progress, TableManager, Transport, Untouched
 from streams.events import TOPICS, Topic
 from streams.programs import Profile
 
@@ -29,7 +29,7 @@ MAX_RECORD_BYTES = 8 * 1024 * 1024
 #: A produce request; below what a broker takes by default (1 MiB) for topics of others.
 MAX_BATCH_BYTES = 1_000_000
 #: Records of one poll, which costs a hop to the consumer's thread and back.
-MAX_POLL_RECORDS = 4000
+MAX_POLL_RECORDS = 1000
 #: Seconds that a broker may be away before a record counts as not stored, and the worker ends.
 PRODUCER_TIMEOUT = 120.0
 #: Messages (records, or batches of them) that may be applied and not yet durable, for each partition.
@@ -195,6 +195,14 @@ class Worker:
         return cast(Consumer, self.app.consumer)
 
 
+def buffer_messages(partitions: int) -> int:
+    """Messages that an agent's queue takes. A put that has to wait would stop the reading of every other topic, and
+    calls would wait for statuses that are never read: Faust takes a partition out of the poll at a put into a queue
+    that is four fifths full, so the last fifth has room for what one more poll finds of each partition.
+    """
+    return 5 * partitions * (MAX_POLL_RECORDS // MAX_BATCH + 1)
+
+
 def _app(settings: Settings) -> App:
     app = App(
         settings.group,
@@ -223,8 +231,7 @@ def _app(settings: Settings) -> App:
         producer_max_request_size=MAX_RECORD_BYTES,
         consumer_max_fetch_size=4 * 1024 * 1024,
         stream_wait_empty=False,
-        # in messages; a batch is up to MAX_BATCH records
-        stream_buffer_maxsize=64 if settings.batched else 4096,
+        stream_buffer_maxsize=buffer_messages(settings.partitions) if settings.batched else 4096,
         stream_recovery_delay=0.0,
         worker_redirect_stdouts=False,
     )

@@ -210,5 +210,4 @@ def arrival(timestamp: int | None, clock: Micros) -> Micros:
     """
     if timestamp is None or timestamp <= 0:
         return clock
-    at = timestamp * 1000
-    return at if at < clock else clock
+    return min(timestamp * 1000, clock)
