@@ -1,7 +1,7 @@
 # Thin names for `python3 dev.py`, which does the work and the set-up.
-.PHONY: demo test setup chaos fuzz bigfile format generate lock
+.PHONY: bench demo test setup chaos fuzz bigfile format generate lock
 
-demo test setup chaos fuzz:
+bench demo test setup chaos fuzz:
 	python3 dev.py $@
 
 bigfile: setup
@@ -12,7 +12,10 @@ format: setup
 
 generate: setup
 	.venv/bin/python -m streams.schema --write
+	.venv/bin/carewatch dashboards build
 
 lock: setup
 	.venv/bin/uv pip compile pyproject.toml --extra dev --extra demo --extra rocksdb --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-annotate -o requirements.lock
+	.venv/bin/uv pip compile bench/requirements.in --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-annotate -o bench/requirements.lock

@@ -157,7 +157,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         return tuple(dict.fromkeys(team.code for team in self.teams))
 
     @cached_property
-    def _maps(self) -> dict[str, dict[str, str]]:
+    def labels(self) -> dict[str, dict[str, str]]:
+        """The label value of every code that the profile knows, by field (see FIELDS)."""
         coded: dict[str, dict[str, Coded]] = {
             "area": self.areas,
             "call_type": self.call_types,
@@ -178,11 +179,11 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     def label_of(self, field: str, code: str) -> str:
         """The label value for a code of `field` (area, call_type, team, outcome, service, destination), else `other`."""
-        return self._maps[field].get(code, OTHER)
+        return self.labels[field].get(code, OTHER)
 
     def knows(self, field: str, code: str) -> bool:
         """Whether the profile maps the code."""
-        return code in self._maps[field]
+        return code in self.labels[field]
 
     def covering(self, area: str, at: datetime) -> list[Team]:
         """Teams in force on the local day that cover the area, working or not."""
@@ -194,6 +195,16 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         """All targets, by team and interval, microseconds. Of two versions of a team the later one counts."""
         versions = sorted(self.teams, key=lambda team: team.since or date.min)
         return {(team.code, interval): duration(text) for team in versions for interval, text in team.targets.items()}
+
+    @cached_property
+    def checkpoints(self) -> tuple[tuple[str, str], ...]:
+        """Team and id of all follow-up checkpoints, those of past versions of a team too."""
+        return tuple(dict.fromkeys((team.code, point.id) for team in self.teams for point in team.followups))
+
+    @cached_property
+    def checkpoint_ids(self) -> tuple[str, ...]:
+        """Ids of all follow-up checkpoints."""
+        return tuple(dict.fromkeys(id for _, id in self.checkpoints))
 
     def local(self, at: Micros) -> datetime:
         """The program's wall-clock time."""
