@@ -20,7 +20,7 @@ from agents.order import Order
 from agents.owner import Owner
 from agents.pipeline import Pipeline
 from agents.recovery import RecoveryWatch
-from agents.settings import Settings
+from agents.settings import Settings, WorkerError
 from agents.store import RECOVERY_BUFFER, Table
 from agents.transport import MAX_BATCH, Consumer, Progress, TableManager, Transport, Untouched
 from streams.events import TOPICS, Topic
@@ -185,8 +185,11 @@ class Worker:
         # on: what it reads in between would be lost. Faust itself lets it flow again after that.
         self._consumer.stop_flow()
         self.changelog.forget()
-        inputs = self.settings.inputs
-        mine = {tp.partition for tp in self.app.consumer.assignment() if tp.topic in inputs}
+        inputs, changelog = self.settings.inputs, self.table.changelog_topic.get_topic_name()
+        assigned = self.app.consumer.assignment()
+        mine = {tp.partition for tp in assigned if tp.topic in inputs}
+        if bare := mine - {tp.partition for tp in assigned if tp.topic == changelog}:
+            raise WorkerError(f"partitions {sorted(bare)} were assigned without their changelog {changelog}")
         taking = self._taking = self.owner.taking({number: self.table.store.partitions[number] for number in mine})
         for _ in taking:
             await asyncio.sleep(0)  # a state may take a while to build; /healthz is to be answered meanwhile

@@ -19,12 +19,8 @@ log = structlog.get_logger()
 
 #: Seconds to wait while nothing moves: a feed that cannot be read must not hold up the others for longer.
 PATIENCE = 5.0
-#: A log may end in offsets that are no records (transaction markers): fetched to the end and quiet this long is done.
-SETTLED = 0.1
 #: Seconds between looks where nothing wakes us: progress of the fetcher makes no event.
 LOOK = 0.005
-
-
 #: The topic that the records of a topic wait for.
 FIRST: dict[Topic, Topic] = {"dispatch": "status", "followup": "dispatch"}
 
@@ -53,7 +49,7 @@ class Order:
     def caught_up(self, topic: Topic, partition: int) -> bool:
         """Whether everything that the last poll showed is applied."""
         progress = self._progress(topic, partition)
-        return progress is not None and self._next(topic, partition) >= progress.end
+        return progress is not None and self._applied(topic, partition, progress, progress.end)
 
     async def earlier_first(self, topic: Topic, partition: int, offset: int) -> None:
         """Wait until what a record may ask for, and was in the log when it was fetched, is applied."""
@@ -73,8 +69,7 @@ class Order:
             done = self._next(before, partition)
             if done != seen:
                 idle_since, seen = now(), done
-            settled = now() - idle_since > SETTLED
-            if end is not None and other is not None and (done >= end or (settled and other.position >= end)):
+            if end is not None and other is not None and self._applied(before, partition, other, end):
                 break
             if now() - idle_since > PATIENCE:
                 log.warning(
@@ -83,6 +78,11 @@ class Order:
                 break
             await asyncio.sleep(LOOK)
         self._cleared[topic, partition] = mine.position
+
+    def _applied(self, topic: Topic, partition: int, progress: Progress, end: int) -> bool:
+        """Whether all below `end` is applied. A log may end in offsets that are no records (transaction markers)."""
+        done = self._next(topic, partition)
+        return done >= end or (progress.position >= end and done > progress.last)
 
     def _next(self, topic: Topic, partition: int) -> int:
         """The next offset to apply. Before the first one that is the committed offset, which the consumer starts at."""

@@ -31,11 +31,12 @@ MAX_BATCH = 250
 
 
 class Progress(NamedTuple):
-    """How far a partition was read: next offset to hand out, end of the log as of the last poll, when that was."""
+    """How far a partition was read, as of the last poll that we have the records of."""
 
-    position: int
-    end: int
+    position: int  # all records below it are with us
+    end: int  # of the log
     polled_at: int  # milliseconds since the epoch
+    last: int  # offset of the last record that we were given; -1: none
 
 
 class Untouched(faust.Schema[Any, Any]):
@@ -104,7 +105,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         state = assignment.state_value(tp)
         if state is None or state.highwater is None or not state.has_valid_position:
             return None
-        return Progress(state.position, state.highwater, state.timestamp)
+        return Progress(state.position, state.highwater, state.timestamp, -1)
 
 
 class Consumer(driver.Consumer):
@@ -122,13 +123,18 @@ class Consumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self._out: defaultdict[TP, deque[int]] = defaultdict(deque)
         self._room = asyncio.Event()
+        self._reached: dict[TP, Progress] = {}
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     def progress(self, topic: str, partition: int) -> Progress | None:
-        """See ConsumerThread.progress."""
-        return self._thread.progress(topic, partition)
+        """Progress of an assigned partition; None before its first poll and when it is not assigned.
+
+        Not what the consumer's thread knows now: its position is ahead of the records that are on their way to us.
+        """
+        now, then = self._thread.progress(topic, partition), self._reached.get(TP(topic, partition))
+        return then and now and now._replace(position=then.position, last=then.last)
 
     def handed_out(self, topic: str, partition: int) -> int | None:
         """Offset of the last record given to the agents; before the first one, where it starts to read."""
@@ -185,7 +191,14 @@ class Consumer(driver.Consumer):
             self._room.clear()
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._room.wait(), SHORT_POLL)
-        return await super()._wait_next_records(timeout)
+        records, active = await super()._wait_next_records(timeout)
+        for tp in self.assignment():
+            if self.app.topics.acks_enabled_for(tp.topic) and (progress := self._thread.progress(*tp)):
+                found = (records or {}).get(tp)
+                before = self._reached.get(tp)
+                last = found[-1].offset if found else before.last if before else -1
+                self._reached[tp] = progress._replace(last=last)
+        return records, active
 
     def on_buffer_drop(self, tp: TP) -> None:
         """An agent has room again."""
@@ -217,6 +230,7 @@ class Consumer(driver.Consumer):
         """
         self._out.clear()
         self._acked_index.clear()
+        self._reached.clear()
         await super().perform_seek()
         inputs = [tp for tp in self.assignment() if self.app.topics.acks_enabled_for(tp.topic)]
         if fresh := [TopicPartition(*tp) for tp in inputs if self._committed_offset[tp] is None]:

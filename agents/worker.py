@@ -26,6 +26,8 @@ log = structlog.get_logger()
 
 #: Seconds between tries to reach the broker.
 RETRY = 1.0
+#: Seconds between looks for a topic that was just made.
+LOOK = 0.05
 #: Seconds to leave the group and flush; after that the session timeout does it.
 STOP_WITHIN = 10.0
 
@@ -36,11 +38,13 @@ async def wait_for_topics(settings: Settings) -> None:
     Raises WorkerError if one is missing or has another number of partitions than the settings.
     """
     told = False
-    while (counts := await _partitions(settings)) is None:
+    while (counts := await _partitions(settings, [*settings.inputs, settings.deadletter])) is None:
         if not told:
             told = True
             log.warning("the broker does not answer; trying until it does", broker=settings.broker)
         await asyncio.sleep(RETRY)
+    if counts[settings.deadletter]:
+        del counts[settings.deadletter]  # it may have any number
     for topic, count in counts.items():
         if count == 0:
             raise WorkerError(f"topic {topic} is not there; run: carewatch topics create --broker {settings.broker}")
@@ -63,17 +67,30 @@ def quiet() -> Iterator[None]:
         client.setLevel(before)
 
 
-async def _partitions(settings: Settings) -> dict[str, int] | None:
-    """Number of partitions of each topic that the worker needs, 0 where missing; None if no broker answers."""
+async def _make_changelog(worker: Worker) -> None:
+    """Make the changelog's topic if it is not there, and wait until the broker tells of it.
+
+    Faust makes it too, and joins the group at once. Whoever shares out may not have heard of the topic by then and leaves
+    it out, and partitions would be taken over without their changelog.
+    """
+    topic = worker.table.changelog_topic
+    await topic.maybe_declare()
+    name = topic.get_topic_name()
+    while True:
+        counts = await _partitions(worker.settings, [name])
+        if counts and counts[name]:
+            return
+        await asyncio.sleep(LOOK)
+
+
+async def _partitions(settings: Settings, topics: list[str]) -> dict[str, int] | None:
+    """Number of partitions of each of these topics, 0 where missing; None if no broker answers."""
     client = AIOKafkaClient(bootstrap_servers=settings.bootstrap)
-    topics = [*settings.inputs, settings.deadletter]
     try:
         with quiet():
             await client.bootstrap()
             await client.set_topics(topics)
-        counts = {topic: len(client.cluster.partitions_for_topic(topic) or ()) for topic in topics}
-        counts[settings.deadletter] = settings.partitions if counts[settings.deadletter] else 0
-        return counts
+        return {topic: len(client.cluster.partitions_for_topic(topic) or ()) for topic in topics}
     except (KafkaError, OSError):
         return None
     finally:
@@ -107,7 +124,8 @@ async def _consume(worker: Worker, stop: asyncio.Event) -> None:
     app.in_worker = True
     app.finalize()
     try:
-        await _first(app.start(), stop.wait())
+        if await _first(_make_changelog(worker), stop.wait()):
+            await _first(app.start(), stop.wait())
         await _first(app._crashed.wait(), stop.wait())
     except Exception as error:  # noqa: BLE001  # told in one line when all is stopped
         app.crashed_by = app.crashed_by or error

@@ -25,7 +25,7 @@ SIZES = [int(size) for size in os.environ.get("CAREWATCH_TEST_FILE_MB", "30,60")
 #: MiB by which the peaks may differ: what the allocator keeps differs from run to run.
 ALLOWANCE = 16
 #: A CAD export's free text: it never gets into a topic, but a reader has to get past it.
-NARRATIVE = "caller reports a person in distress near the station, " * 10
+NARRATIVE = "caller reports a person in distress near the station, " * 25
 
 
 class Replayed(NamedTuple):
@@ -45,8 +45,8 @@ def write(file: Path, size: int) -> int:
                 if written >= size * 1_000_000:
                     return lines
                 event["id"] = f"e{lines}"
-                # one line in five has free text
-                text = json.dumps(event | {"narrative": NARRATIVE} if lines % 5 == 0 else event)
+                # every other line has free text
+                text = json.dumps(event | {"narrative": NARRATIVE} if lines % 2 else event)
                 written += out.write(text + "\n")
                 lines += 1
 
