@@ -341,7 +341,7 @@ def missed(count: int) -> Fires:
 def lapses(time: str) -> Fires:
     return Fires(
         ART,
-        f"chicago: a art follow-up lapses in {time}",
+        f"chicago: the next follow-up of art lapses in {time}",
         f"The next open or overdue follow-up of team art of chicago lapses in {time}, and others may come soon after. The "
         "work list is sorted by lapse time; start at its top.",
     )
