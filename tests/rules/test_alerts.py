@@ -378,6 +378,12 @@ FOLLOWUP = [
         {f"{t}s": [missed(3)] for t in range(15, 300, 15)} | {"5m": [missed(1)]},
     ),
     Scenario(
+        "a case outside the team's areas: its series goes with the last follow-up, and the alert with it",
+        "FollowupOverdue",
+        {SHOWN: "5 for 8m", FOLLOWUPS % ("uptown", "overdue", "a"): "1 for 2m, gone for 6m"},
+        {"1m45s": [overdue(1)], "2m": []},
+    ),
+    Scenario(
         "two workers show the program for a moment: nothing doubles",
         "FollowupMissed",
         {
