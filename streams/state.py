@@ -549,11 +549,11 @@ class ProgramState:
 
     def _until(self, key: str, record: Call | Case) -> Micros:
         """When a closed call or a case goes: not as long as follow-ups of the case depend on it."""
-        kept = self.cases.kept_until(key[2:])
         if isinstance(record, Call):
-            opens = key[2:] in self.cases.by_calls
-            return max(record.closed + KEPT, record.touched + KEPT, kept if opens and kept < NEVER else 0)
-        return max(record.touched + KEPT, kept)
+            until = max(record.closed, record.touched) + KEPT
+            kept = self.cases.kept_until(key[2:]) if key[2:] in self.cases.by_calls else 0
+            return max(until, kept) if kept < NEVER else until
+        return max(record.touched + KEPT, self.cases.kept_until(key[2:]))
 
     def _expire(self, key: str, record: Call | Case) -> None:
         self._expiry[self._until(key, record) // DAY][key] = None
@@ -628,6 +628,7 @@ class ProgramState:
                 else:
                     self._dirty[f"u/{number}/{unit_id}"] = None  # a crash left it behind
         gone = set(self._gone)
+        facts: list[Fact] = []
         for key, packed in records.items():
             record: Call | Case
             if key[0] == "c":
@@ -638,24 +639,24 @@ class ProgramState:
                 continue
             if key in gone and record.era < self._era:
                 self._dirty[key] = None  # a crash left it behind; remembered as gone until it is deleted
-            elif isinstance(record, Call):
-                self._restore_call(key, record, packed)
             else:
-                self._restore_case(key, record)
+                facts += record.facts
+                if isinstance(record, Call):
+                    self._restore_call(key, record, packed)
+                else:
+                    self._restore_case(key, record)
+        for fact, times in Counter(facts).items():  # most facts are the same as many others
+            self.tally.add(fact, times)
 
     def _restore_case(self, key: str, case: Case) -> None:
         self.cases.put(key[2:], case)
         self._expire_case(key[2:], self._find("c/" + key[2:]))
         self._seen("followup", case.newest)
-        for fact in case.facts:
-            self.tally.add(fact)
         if case.person:
             self._person(case.person[1], +1)
 
     def _restore_call(self, key: str, call: Call, packed: bytes) -> None:
         self._seen("dispatch", call.newest)
-        for fact in call.facts:
-            self.tally.add(fact)
         if call.seen & SEEN_CLOSED:
             self._kept[key] = packed
             self._show(key, call, +1)

@@ -102,18 +102,18 @@ class Tally:
             else:
                 self.cells.setdefault(cell, 0)
 
-    def add(self, fact: Fact) -> None:
-        """Add one fact."""
+    def add(self, fact: Fact, times: int = 1) -> None:
+        """Add one fact, or so many that are the same."""
         amount = fact[-1]
         cell = fact[:-1]
         self._changed.add(cell)
         assert isinstance(amount, int)
         if cell[0] == INTERVAL:
             row = self.row(cell)
-            row[bisect_left(self.bounds, amount)] += 1
-            row[-1] += amount
+            row[bisect_left(self.bounds, amount)] += times
+            row[-1] += amount * times
         else:
-            self.cells[cell] = self.cells.get(cell, 0) + amount
+            self.cells[cell] = self.cells.get(cell, 0) + amount * times
 
     def changed(self) -> set[Cell]:
         """The cells that facts were added to since this was last asked: it has one reader, the page of /metrics."""
