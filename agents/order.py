@@ -17,8 +17,10 @@ from streams.events import Topic
 
 log = structlog.get_logger()
 
-#: Seconds to wait while nothing moves: a feed that cannot be read must not hold up the calls for longer.
+#: Seconds to wait while no status moves: a feed that cannot be read must not hold up the calls for longer.
 PATIENCE = 5.0
+#: Seconds to wait while those of other partitions do: in a backlog they may come first, a hundred thousand of them.
+LONGEST = 60.0
 #: A log may end in offsets that are no records (transaction markers): fetched to the end and quiet this long is done.
 SETTLED = 0.1
 #: Seconds between looks where nothing wakes us: progress of the fetcher makes no event.
@@ -36,6 +38,7 @@ class Order:
         self._handed_out = handed_out
         self._handled: dict[tuple[Topic, int], int] = {}
         self._cleared: dict[int, int] = {}
+        self._steps = 0  # messages of statuses that were handled
 
     def reset(self) -> None:
         """Forget everything: the partitions are being shared out anew."""
@@ -45,6 +48,7 @@ class Order:
     def handled(self, topic: Topic, partition: int, offset: int) -> None:
         """A record was applied (or rejected)."""
         self._handled[topic, partition] = offset
+        self._steps += topic == "status"
 
     def caught_up(self, topic: Topic, partition: int) -> bool:
         """Whether everything that the last poll showed is applied."""
@@ -61,6 +65,7 @@ class Order:
         now = asyncio.get_running_loop().time
         end: int | None = None
         idle_since, seen = now(), -1
+        stuck_since, steps = now(), -1
         while True:
             status = self._progress("status", partition)
             if status is not None and end is None and status.polled_at >= dispatch.polled_at:
@@ -68,10 +73,14 @@ class Order:
             done = self._next("status", partition)
             if done != seen:
                 idle_since, seen = now(), done
-            settled = now() - idle_since > SETTLED
+            if self._steps != steps:
+                stuck_since, steps = now(), self._steps
+            # not while some wait in the agent's queue, behind those of other partitions
+            queued = done < (self._handed_out("status", partition) or 0)
+            settled = not queued and now() - max(idle_since, stuck_since) > SETTLED
             if end is not None and status is not None and (done >= end or (settled and status.position >= end)):
                 break
-            if now() - idle_since > PATIENCE:
+            if now() - max(idle_since, stuck_since) > PATIENCE or now() - idle_since > LONGEST:
                 log.warning("statuses lag behind dispatch", partition=partition, offset=offset)
                 break
             await asyncio.sleep(LOOK)
