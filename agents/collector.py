@@ -1,4 +1,4 @@
-"""States and pipeline as the page of /metrics. See docs/decisions/0010-scrapes-in-turns.md."""
+"""States and pipeline as the page of /metrics. See docs/decisions/0012-scrapes-in-turns.md."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ class Collector:
             return document(families, openmetrics=openmetrics)
 
     def _shown(self) -> list[str]:
-        owner = self._worker.owner
-        return [state.profile.program for state in owner.states()] if owner.ready else []
+        worker = self._worker
+        return [state.profile.program for state in worker.owner.states()] if worker.ready else []
 
     def _running_to(self, state: ProgramState, now: Micros) -> Micros:
         """How far a unit's running status is added up: while statuses are still to be read, to the newest of them."""
@@ -96,7 +96,12 @@ class Collector:
                 for topic in topics
             ],
         )
-        yield m.READY, [((), float(self._worker.owner.ready))]
+        recovery = self._worker.recovery
+        yield m.RECOVERY_REMAINING, [((), recovery.remaining)]
+        yield m.RECOVERY_RECORDS, [((), recovery.records)]
+        yield m.RECOVERY_COMPLETED, [((), recovery.completed)]
+        yield m.RECOVERY_SECONDS, [] if recovery.seconds is None else [((), recovery.seconds)]
+        yield m.READY, [((), float(self._worker.ready))]
         yield m.BUILD, [((self._version,), 1.0)]
 
 

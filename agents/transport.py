@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NamedTuple, cast
 
 import faust
@@ -18,6 +18,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.tables import manager, recovery
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+
+from agents.fence import clock
+from agents.lease import Lease
 
 log = structlog.get_logger()
 
@@ -28,11 +31,12 @@ MAX_BATCH = 250
 
 
 class Progress(NamedTuple):
-    """How far a partition was read: next offset to hand out, end of the log as of the last poll, when that was."""
+    """How far a partition was read, as of the last poll that we have the records of."""
 
-    position: int
-    end: int
+    position: int  # all records below it are with us
+    end: int  # of the log
     polled_at: int  # milliseconds since the epoch
+    last: int  # offset of the last record that we were given; -1: none
 
 
 class Untouched(faust.Schema[Any, Any]):
@@ -54,6 +58,26 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = cast(Transport, self.transport).fetch_wait_ms
         return consumer
+
+    async def on_start(self) -> None:
+        """Connect, and keep the lease: it runs from when a heartbeat that the group answers was sent."""
+        await super().on_start()
+        coordinator: Any = cast(Any, self._consumer)._coordinator
+        beat, joined = coordinator._do_heartbeat, coordinator._on_join_complete
+        lease = cast(Transport, self.transport).lease
+
+        async def heartbeat() -> bool:
+            sent = clock()
+            alive = bool(await beat())
+            if alive:
+                lease.renew(sent)
+            return alive
+
+        async def join_complete(*args: Any) -> None:
+            lease.renew(clock())
+            await joined(*args)
+
+        coordinator._do_heartbeat, coordinator._on_join_complete = heartbeat, join_complete
 
     async def _fetch_records(
         self,
@@ -81,7 +105,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         state = assignment.state_value(tp)
         if state is None or state.highwater is None or not state.has_valid_position:
             return None
-        return Progress(state.position, state.highwater, state.timestamp)
+        return Progress(state.position, state.highwater, state.timestamp, -1)
 
 
 class Consumer(driver.Consumer):
@@ -99,13 +123,18 @@ class Consumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self._out: defaultdict[TP, deque[int]] = defaultdict(deque)
         self._room = asyncio.Event()
+        self._reached: dict[TP, Progress] = {}
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     def progress(self, topic: str, partition: int) -> Progress | None:
-        """See ConsumerThread.progress."""
-        return self._thread.progress(topic, partition)
+        """Progress of an assigned partition; None before its first poll and when it is not assigned.
+
+        Not what the consumer's thread knows now: its position is ahead of the records that are on their way to us.
+        """
+        now, then = self._thread.progress(topic, partition), self._reached.get(TP(topic, partition))
+        return then and now and now._replace(position=then.position, last=then.last)
 
     def handed_out(self, topic: str, partition: int) -> int | None:
         """Offset of the last record given to the agents; before the first one, where it starts to read."""
@@ -162,7 +191,14 @@ class Consumer(driver.Consumer):
             self._room.clear()
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._room.wait(), SHORT_POLL)
-        return await super()._wait_next_records(timeout)
+        records, active = await super()._wait_next_records(timeout)
+        for tp in self.assignment():
+            if self.app.topics.acks_enabled_for(tp.topic) and (progress := self._thread.progress(*tp)):
+                found = (records or {}).get(tp)
+                before = self._reached.get(tp)
+                last = found[-1].offset if found else before.last if before else -1
+                self._reached[tp] = progress._replace(last=last)
+        return records, active
 
     def on_buffer_drop(self, tp: TP) -> None:
         """An agent has room again."""
@@ -194,6 +230,7 @@ class Consumer(driver.Consumer):
         """
         self._out.clear()
         self._acked_index.clear()
+        self._reached.clear()
         await super().perform_seek()
         inputs = [tp for tp in self.assignment() if self.app.topics.acks_enabled_for(tp.topic)]
         if fresh := [TopicPartition(*tp) for tp in inputs if self._committed_offset[tp] is None]:
@@ -207,7 +244,21 @@ class Consumer(driver.Consumer):
 
 
 class Recovery(recovery.Recovery):
-    """Recovery that fails when the broker takes too long. Faust's ends its task without a word, for good."""
+    """Recovery that claims the changelog before it reads it, and fails when the broker takes too long.
+
+    Faust's ends its task without a word then, for good.
+    """
+
+    async def _build_highwaters(self, consumer: Any, tps: set[TP], destination: Any, title: str) -> None:
+        await cast(TableManager, self.tables).before_recovery({tp.partition for tp in tps})
+        await super()._build_highwaters(consumer, tps, destination, title)
+        for tp in tps:
+            if (self.active_offsets[tp] or -1) > destination[tp]:
+                log.error(
+                    "the changelog went back (was its topic made anew?); reading all of it", partition=tp.partition
+                )
+                cast(Any, self.tp_to_table[tp]).data.forget(tp.partition)
+                self.active_offsets[tp] = cast(Any, None)
 
     async def _wait(self, coro: Any, timeout: Any = None) -> None:  # noqa: ASYNC109  # Faust's signature
         try:
@@ -220,6 +271,9 @@ class Recovery(recovery.Recovery):
 
 class TableManager(manager.TableManager):
     """Tables with our recovery."""
+
+    #: Called with our partitions of the changelog before their ends are looked up.
+    before_recovery: Callable[[set[int]], Awaitable[None]]
 
     @property
     def recovery(self) -> Recovery:
@@ -235,3 +289,4 @@ class Transport(driver.Transport):
     Consumer = Consumer
     fetch_wait_ms = 500
     batched = False
+    lease: Lease

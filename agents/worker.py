@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 
 from agents import heap
 from agents.app import Worker
+from agents.fence import FencedError
 from agents.settings import Settings, WorkerError
 from agents.web import Web
 from streams.programs import Profile
@@ -25,6 +26,8 @@ log = structlog.get_logger()
 
 #: Seconds between tries to reach the broker.
 RETRY = 1.0
+#: Seconds between looks for a topic that was just made.
+LOOK = 0.05
 #: Seconds to leave the group and flush; after that the session timeout does it.
 STOP_WITHIN = 10.0
 
@@ -35,11 +38,13 @@ async def wait_for_topics(settings: Settings) -> None:
     Raises WorkerError if one is missing or has another number of partitions than the settings.
     """
     told = False
-    while (counts := await _partitions(settings)) is None:
+    while (counts := await _partitions(settings, [*settings.inputs, settings.deadletter])) is None:
         if not told:
             told = True
             log.warning("the broker does not answer; trying until it does", broker=settings.broker)
         await asyncio.sleep(RETRY)
+    if counts[settings.deadletter]:
+        del counts[settings.deadletter]  # it may have any number
     for topic, count in counts.items():
         if count == 0:
             raise WorkerError(f"topic {topic} is not there; run: carewatch topics create --broker {settings.broker}")
@@ -62,17 +67,30 @@ def quiet() -> Iterator[None]:
         client.setLevel(before)
 
 
-async def _partitions(settings: Settings) -> dict[str, int] | None:
-    """Number of partitions of each topic that the worker needs, 0 where missing; None if no broker answers."""
+async def _make_changelog(worker: Worker) -> None:
+    """Make the changelog's topic if it is not there, and wait until the broker tells of it.
+
+    Faust makes it too, and joins the group at once. Whoever shares out may not have heard of the topic by then and leaves
+    it out, and partitions would be taken over without their changelog.
+    """
+    topic = worker.table.changelog_topic
+    await topic.maybe_declare()
+    name = topic.get_topic_name()
+    while True:
+        counts = await _partitions(worker.settings, [name])
+        if counts and counts[name]:
+            return
+        await asyncio.sleep(LOOK)
+
+
+async def _partitions(settings: Settings, topics: list[str]) -> dict[str, int] | None:
+    """Number of partitions of each of these topics, 0 where missing; None if no broker answers."""
     client = AIOKafkaClient(bootstrap_servers=settings.bootstrap)
-    topics = [*settings.inputs, settings.deadletter]
     try:
         with quiet():
             await client.bootstrap()
             await client.set_topics(topics)
-        counts = {topic: len(client.cluster.partitions_for_topic(topic) or ()) for topic in topics}
-        counts[settings.deadletter] = settings.partitions if counts[settings.deadletter] else 0
-        return counts
+        return {topic: len(client.cluster.partitions_for_topic(topic) or ()) for topic in topics}
     except (KafkaError, OSError):
         return None
     finally:
@@ -106,7 +124,8 @@ async def _consume(worker: Worker, stop: asyncio.Event) -> None:
     app.in_worker = True
     app.finalize()
     try:
-        await _first(app.start(), stop.wait())
+        if await _first(_make_changelog(worker), stop.wait()):
+            await _first(app.start(), stop.wait())
         await _first(app._crashed.wait(), stop.wait())
     except Exception as error:  # noqa: BLE001  # told in one line when all is stopped
         app.crashed_by = app.crashed_by or error
@@ -115,12 +134,18 @@ async def _consume(worker: Worker, stop: asyncio.Event) -> None:
     if app.crashed_by is None and await worker.stop_taking(STOP_WITHIN / 2):
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(app.stop(), STOP_WITHIN)
+            await worker.claims.close()
             return
     # Not an exception: clients that wait for a broker may keep the process from ending, in the group and with records
     # in their buffers that must not be written after another worker has taken over.
-    reason = repr(app.crashed_by) if app.crashed_by else "the broker does not take the last records"
+    reason = _said(app.crashed_by) if app.crashed_by else "the broker does not take the last records"
     print(f"carewatch: the worker had to end: {reason}; its state is safe, start it again", file=sys.stderr, flush=True)
     os._exit(2)
+
+
+def _said(error: BaseException) -> str:
+    """An error of ours in its words, any other with its type."""
+    return str(error) if isinstance(error, (WorkerError, FencedError)) else repr(error)
 
 
 async def _first(work: Coroutine[Any, Any, Any], stop: Coroutine[Any, Any, Any]) -> bool:

@@ -48,6 +48,9 @@ _COUNTERS = {
     tally.FORCE: m.FORCE,
     tally.NEEDLES: m.NEEDLES,
     tally.REFERRAL: m.REFERRALS,
+    tally.ATTEMPT: m.ATTEMPTS,
+    tally.OUTREACH: m.OUTREACH,
+    tally.LOCATED: m.LOCATED,
     tally.DISORDER: m.DISORDER,
     tally.INTERVAL: m.INTERVAL,
 }
@@ -88,6 +91,11 @@ def current(state: ProgramState, now: Micros, running_to: Micros) -> Iterator[Fa
     yield family(m.UNMAPPED, {(field,): n for field, n in state.unmapped.items()})
     yield family(m.TODAY, _today(state, now), _possible_closings)
     yield family(m.DEMAND_HOUR, _demand_hours(state, now), _possible_hours)
+    board = state.cases.board
+    yield family(m.FOLLOWUPS, board.states(now))
+    yield family(m.NEXT_LAPSE, {labels: seconds(at) for labels, at in board.next_lapse(now).items()})
+    yield family(m.FOLLOWUPS_DUE, board.due(now))
+    yield family(m.CASES_ACTIVE, board.active(now))
     yield family(m.PEOPLE, {(): len(state.people)})
     yield family(m.FEED, {(topic,): seconds(at) for topic, at in state.newest.items()})
 

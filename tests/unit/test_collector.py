@@ -13,6 +13,7 @@ from agents import collector
 from agents.collector import Collector, ProgramSheets
 from agents.owner import Owner
 from agents.pipeline import Pipeline
+from agents.recovery import RecoveryWatch
 from carewatch.settings import PROGRAMS
 from streams.clock import DAY
 from streams.events import CallReceived
@@ -28,6 +29,11 @@ class Worker:
         self.owner = Owner(profiles, 8)
         self.owner.take({partition: {} for partition in range(8)})
         self.pipeline = Pipeline()
+        self.recovery = RecoveryWatch(lambda: 0)
+
+    @property
+    def ready(self) -> bool:
+        return self.owner.ready
 
     def caught_up(self, program: str) -> bool:
         return True

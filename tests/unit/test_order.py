@@ -1,4 +1,4 @@
-"""Dispatch waits for the statuses that were in the log before it."""
+"""Dispatch waits for the statuses that were in the log before it, and follow-ups for dispatch."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import pytest
 from agents import order
 from agents.order import Order
 from agents.transport import Progress
-from streams.events import Topic
+from streams.events import TOPICS, Topic
 
 
 class Feeds:
     """What the consumer would say of partition 0."""
 
     def __init__(self) -> None:
-        self.progress: dict[Topic, Progress | None] = {"dispatch": Progress(10, 10, 1000), "status": None}
-        self.handed: dict[Topic, int | None] = {"dispatch": None, "status": None}
+        self.progress: dict[Topic, Progress | None] = {"dispatch": Progress(10, 10, 1000, 9), "status": None}
+        self.handed: dict[Topic, int | None] = dict.fromkeys(TOPICS)
         self.order = Order(lambda topic, _: self.progress[topic], lambda topic, _: self.handed[topic])
 
-    async def passes(self, offset: int = 5) -> bool:
-        """Whether a dispatch record goes without anything more happening."""
-        task = asyncio.create_task(self.order.statuses_first(0, offset))
+    async def passes(self, offset: int = 5, topic: Topic = "dispatch") -> bool:
+        """Whether a record goes without anything more happening."""
+        task = asyncio.create_task(self.order.earlier_first(topic, 0, offset))
         done, _ = await asyncio.wait([task], timeout=0.05)
         if not done:
             task.cancel()
@@ -33,10 +33,22 @@ def test_waits_for_a_poll_of_the_statuses() -> None:
     async def run() -> None:
         feeds = Feeds()
         assert not await feeds.passes()
-        feeds.progress["status"] = Progress(0, 0, 999)  # a poll from before the dispatch record was fetched
+        feeds.progress["status"] = Progress(0, 0, 999, -1)  # a poll from before the dispatch record was fetched
         assert not await feeds.passes()
-        feeds.progress["status"] = Progress(0, 0, 1000)
+        feeds.progress["status"] = Progress(0, 0, 1000, -1)
         assert await feeds.passes()
+
+    asyncio.run(run())
+
+
+def test_followups_wait_for_dispatch_and_statuses_for_nothing() -> None:
+    async def run() -> None:
+        feeds = Feeds()
+        feeds.progress |= {"followup": Progress(3, 3, 1000, 2), "status": Progress(3, 3, 1000, 2)}
+        assert await feeds.passes(2, "status")
+        assert not await feeds.passes(2, "followup")
+        feeds.order.handled("dispatch", 0, 9)
+        assert await feeds.passes(2, "followup")
 
     asyncio.run(run())
 
@@ -44,7 +56,7 @@ def test_waits_for_a_poll_of_the_statuses() -> None:
 def test_waits_until_the_statuses_are_applied_not_only_read() -> None:
     async def run() -> None:
         feeds = Feeds()
-        feeds.progress["status"] = Progress(8, 8, 1000)
+        feeds.progress["status"] = Progress(8, 8, 1000, 7)
         feeds.order.handled("status", 0, 6)
         assert not await feeds.passes()
         feeds.order.handled("status", 0, 7)
@@ -56,7 +68,7 @@ def test_waits_until_the_statuses_are_applied_not_only_read() -> None:
 def test_starts_at_the_committed_offset() -> None:
     async def run() -> None:
         feeds = Feeds()
-        feeds.progress["status"] = Progress(8, 8, 1000)
+        feeds.progress["status"] = Progress(8, 8, 1000, 7)
         feeds.handed["status"] = 8  # all of it was applied before the restart
         assert await feeds.passes()
 
@@ -66,23 +78,25 @@ def test_starts_at_the_committed_offset() -> None:
 def test_one_wait_clears_the_whole_poll() -> None:
     async def run() -> None:
         feeds = Feeds()
-        feeds.progress["status"] = Progress(0, 0, 1000)
+        feeds.progress["status"] = Progress(0, 0, 1000, -1)
         assert await feeds.passes(5)
-        feeds.progress["status"] = Progress(3, 3, 1001)  # a status that came later
+        feeds.progress["status"] = Progress(3, 3, 1001, 2)  # a status that came later
         assert await feeds.passes(9)  # below the position of the dispatch feed at the wait
         assert not await feeds.passes(10)
 
     asyncio.run(run())
 
 
-def test_offsets_that_are_no_records_do_not_hold_it_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(order, "SETTLED", 0.01)
-
+def test_offsets_that_are_no_records_do_not_hold_it_up() -> None:
     async def run() -> None:
         feeds = Feeds()
-        feeds.progress["status"] = Progress(8, 8, 1000)  # the last one is a transaction marker
+        feeds.progress["status"] = Progress(8, 8, 1000, 6)  # the last one is a transaction marker
+        feeds.order.handled("status", 0, 5)
+        assert not await feeds.passes()
+        assert not feeds.order.caught_up("status", 0)
         feeds.order.handled("status", 0, 6)
         assert await feeds.passes()
+        assert feeds.order.caught_up("status", 0)
 
     asyncio.run(run())
 
@@ -104,28 +118,14 @@ def test_waits_while_the_statuses_of_other_partitions_are_applied(monkeypatch: p
     async def run() -> None:
         feeds = Feeds()
         feeds.progress["status"] = Progress(8, 8, 1000)
-        task = asyncio.create_task(feeds.order.statuses_first(0, 5))
+        feeds.order.handled("status", 0, 3)
+        feeds.handed["status"] = 7
+        task = asyncio.create_task(feeds.order.earlier_first("dispatch", 0, 5))
         started = asyncio.get_running_loop().time()
         offset = 0
         while not task.done():
             feeds.order.handled("status", 1, offset := offset + 1)
             await asyncio.sleep(0.005)
         assert asyncio.get_running_loop().time() - started >= 0.5  # and not for ever
-
-    asyncio.run(run())
-
-
-def test_what_waits_in_the_queue_of_the_agent_is_not_passed_by(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Was: read to the end and quiet for a moment was taken for done, though an agent had its statuses still to apply."""
-    monkeypatch.setattr(order, "SETTLED", 0.01)
-
-    async def run() -> None:
-        feeds = Feeds()
-        feeds.progress["status"] = Progress(8, 8, 1000)
-        feeds.order.handled("status", 0, 3)
-        feeds.handed["status"] = 7
-        assert not await feeds.passes()
-        feeds.order.handled("status", 0, 7)
-        assert await feeds.passes()
 
     asyncio.run(run())
