@@ -117,9 +117,8 @@ def test_waits_while_the_statuses_of_other_partitions_are_applied(monkeypatch: p
 
     async def run() -> None:
         feeds = Feeds()
-        feeds.progress["status"] = Progress(8, 8, 1000)
+        feeds.progress["status"] = Progress(8, 8, 1000, 7)
         feeds.order.handled("status", 0, 3)
-        feeds.handed["status"] = 7
         task = asyncio.create_task(feeds.order.earlier_first("dispatch", 0, 5))
         started = asyncio.get_running_loop().time()
         offset = 0
