@@ -8,6 +8,7 @@ ahead; they must not lag behind. See docs/decisions/0003-statuses-first.md.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 
 import structlog
@@ -19,6 +20,8 @@ log = structlog.get_logger()
 
 #: Seconds to wait while nothing moves: a feed that cannot be read must not hold up the others for longer.
 PATIENCE = 5.0
+#: Seconds to wait while those of other partitions move: in a backlog they may come first, a hundred thousand of them.
+LONGEST = 60.0
 #: Seconds between looks where nothing wakes us: progress of the fetcher makes no event.
 LOOK = 0.005
 #: The topic that the records of a topic wait for.
@@ -36,6 +39,7 @@ class Order:
         self._handed_out = handed_out
         self._handled: dict[tuple[Topic, int], int] = {}
         self._cleared: dict[tuple[Topic, int], int] = {}
+        self._steps: Counter[Topic] = Counter()  # messages handled, of all partitions
 
     def reset(self) -> None:
         """Forget everything: the partitions are being shared out anew."""
@@ -45,6 +49,7 @@ class Order:
     def handled(self, topic: Topic, partition: int, offset: int) -> None:
         """A record was applied (or rejected)."""
         self._handled[topic, partition] = offset
+        self._steps[topic] += 1
 
     def caught_up(self, topic: Topic, partition: int) -> bool:
         """Whether everything that the last poll showed is applied."""
@@ -62,6 +67,7 @@ class Order:
         now = asyncio.get_running_loop().time
         end: int | None = None
         idle_since, seen = now(), -1
+        stuck_since, steps = now(), -1
         while True:
             other = self._progress(before, partition)
             if other is not None and end is None and other.polled_at >= mine.polled_at:
@@ -69,9 +75,11 @@ class Order:
             done = self._next(before, partition)
             if done != seen:
                 idle_since, seen = now(), done
+            if self._steps[before] != steps:
+                stuck_since, steps = now(), self._steps[before]
             if end is not None and other is not None and self._applied(before, partition, other, end):
                 break
-            if now() - idle_since > PATIENCE:
+            if now() - max(idle_since, stuck_since) > PATIENCE or now() - idle_since > LONGEST:
                 log.warning(
                     "records lag behind those that ask for them", topic=before, partition=partition, offset=offset
                 )

@@ -108,3 +108,23 @@ def test_gives_up_when_nothing_moves(monkeypatch: pytest.MonkeyPatch) -> None:
         assert await Feeds().passes()
 
     asyncio.run(run())
+
+
+def test_waits_while_the_statuses_of_other_partitions_are_applied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Was: gave up after five seconds of a backlog in which the other partitions' statuses came first."""
+    monkeypatch.setattr(order, "PATIENCE", 0.05)
+    monkeypatch.setattr(order, "LONGEST", 0.5)
+
+    async def run() -> None:
+        feeds = Feeds()
+        feeds.progress["status"] = Progress(8, 8, 1000, 7)
+        feeds.order.handled("status", 0, 3)
+        task = asyncio.create_task(feeds.order.earlier_first("dispatch", 0, 5))
+        started = asyncio.get_running_loop().time()
+        offset = 0
+        while not task.done():
+            feeds.order.handled("status", 1, offset := offset + 1)
+            await asyncio.sleep(0.005)
+        assert asyncio.get_running_loop().time() - started >= 0.5  # and not for ever
+
+    asyncio.run(run())
