@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dashboards.catalogue.promql import counted, latest, ratio, total
+from dashboards.catalogue import recorded
+from dashboards.catalogue.promql import counted, latest, ratio, since, total
 from dashboards.catalogue.signal import Definer
 from streams import metrics as m
 
 _signal = Definer(__name__)
+
+_UNRECORDED = 'outcome="unrecorded"'
 
 CLOSED = _signal(
     "calls_closed_by_outcome",
@@ -30,9 +33,45 @@ UNRECORDED_SHARE = _signal(
     "Share of closed calls without an outcome",
     "ratio",
     "program",
-    ratio(total("program", counted(m.CLOSED, 'outcome="unrecorded"')), total("program", counted(m.CLOSED))),
+    ratio(total("program", counted(m.CLOSED, _UNRECORDED)), total("program", counted(m.CLOSED))),
     "Calls closed in the chosen time with no outcome, out of all closed. Outcomes that the profile does not know are "
     "recorded ones. No value without calls.",
+)
+UNRECORDED_TODAY = _signal(
+    "outcome_unrecorded_share_today",
+    "Share of today's closed calls without an outcome",
+    "ratio",
+    "program",
+    ratio(total("program", latest(m.TODAY, _UNRECORDED)), total("program", latest(m.TODAY))),
+    "Calls closed since local midnight with no outcome so far, out of all closed since then.",
+)
+CLOSED_TODAY = _signal(
+    "calls_closed_today_all",
+    "Calls closed today",
+    "count",
+    "program",
+    total("program", latest(m.TODAY)),
+    "Calls closed since local midnight of the program, whatever their outcome.",
+)
+UNRECORDED_WEEK = _signal(
+    "outcome_unrecorded_share_week",
+    "Share of closed calls without an outcome, last 7 days",
+    "ratio",
+    "program",
+    ratio(
+        total("program", since(recorded.CLOSED, "7d", _UNRECORDED)),
+        total("program", since(recorded.CLOSED, "7d")),
+    ),
+    "Calls closed in the last 7 days with no outcome at the close, out of all closed. No value before Prometheus has seen "
+    "7 days.",
+)
+CLOSED_WEEK = _signal(
+    "calls_closed_week",
+    "Calls closed, last 7 days",
+    "count",
+    "program",
+    total("program", since(recorded.CLOSED, "7d")),
+    "Calls closed in the last 7 days, whatever their outcome. No value before Prometheus has seen 7 days.",
 )
 TRANSPORTS = _signal(
     "transports",

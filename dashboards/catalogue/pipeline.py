@@ -149,6 +149,14 @@ WORKERS_UP = _signal(
     f"max by (instance) ({select(UP, JOB)})",
     "1 if the worker answered the last scrape, else 0.",
 )
+NO_WORKERS = _signal(
+    "workers_missing",
+    "No worker is known to Prometheus",
+    "count",
+    "job",
+    f"absent({select(UP, JOB)})",
+    "1 if Prometheus has no worker to scrape at all, else no value.",
+)
 WORKERS_READY = _signal(
     "worker_ready",
     "Worker is ready",

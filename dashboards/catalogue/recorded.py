@@ -24,7 +24,24 @@ INTERVAL = Metric(
     ("program", "team", "interval", "le"),
     "Buckets of the intervals over all areas.",
 )
+UNMET = Metric(
+    "program:care_demand_unmet:sum",
+    "counter",
+    ("program",),
+    "Calls closed that no CARE unit reached; without those triaged ineligible and those received outside the hours.",
+)
+WITHIN_HOURS = Metric(
+    "program:care_demand_within_hours:sum",
+    "counter",
+    ("program",),
+    "Calls closed, without those triaged ineligible and those received outside the hours.",
+)
+CLOSED = Metric("program_outcome:care_calls_closed:sum", "counter", ("program", "outcome"), "Calls closed by outcome.")
 
+#: Results of calls that a program could have served and did not.
+RESULT_UNMET = 'result!~"served|ineligible|outside_hours"'
+#: Results of calls that a program could have served.
+RESULT_WITHIN_HOURS = 'result!~"ineligible|outside_hours"'
 _AVAILABLE = total("program team", latest(m.UNITS, 'status="available"'))
 _PLANNED = latest(m.UNITS_PLANNED)
 
@@ -35,6 +52,9 @@ RECORDED: dict[Metric, str] = {
         (AVAILABLE, _AVAILABLE),
         (ON_DUTY, total("program team", latest(m.UNITS, 'status!="off_duty"'))),
         (NO_UNIT, f"({_PLANNED} > bool 0) * on (program, team) ({_AVAILABLE} == bool 0)"),
+        (UNMET, total("program", latest(m.DEMAND, RESULT_UNMET))),
+        (WITHIN_HOURS, total("program", latest(m.DEMAND, RESULT_WITHIN_HOURS))),
+        (CLOSED, total("program outcome", latest(m.CLOSED))),
         (INTERVAL, total("program team interval le", latest(m.INTERVAL, part="_bucket"))),
     )
 }

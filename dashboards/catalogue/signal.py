@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from dashboards.catalogue.promql import everywhere
+from dashboards.catalogue.promql import everywhere, held
 
 #: `count`: a whole number of what the title names. `seconds`: how long. `timestamp`: when, seconds since 1970.
 #: `ratio`: 0 to 1. `per_hour`, `per_second`: how often. `minutes`: how long, in minutes.
@@ -36,8 +36,8 @@ class Signal:
 
     @property
     def rule_expr(self) -> str:
-        """The expression for rules: every program, team and area."""
-        return everywhere(self.expr)
+        """The expression for rules: every program, team and area, held while nobody shows the program."""
+        return held(everywhere(self.expr))
 
 
 class Definer:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dashboards.catalogue import recorded
-from dashboards.catalogue.promql import counted, latest, ratio, select, total
-from dashboards.catalogue.signal import Definer
+from dashboards.catalogue.promql import counted, latest, ratio, select, since, total
+from dashboards.catalogue.signal import Definer, Signal
 from streams import metrics as m
 
 _signal = Definer(__name__)
@@ -12,9 +12,6 @@ _signal = Definer(__name__)
 #: Statuses of a unit that is on a call.
 _COMMITTED = 'status=~"dispatched|en_route|on_scene|transporting|at_destination"'
 _ON_DUTY = 'status!="off_duty"'
-#: Results of eligible calls that a program could have served: its contract calls every other than served unmet.
-_UNMET = 'result!~"served|ineligible|outside_hours"'
-_ELIGIBLE = 'result!~"ineligible|outside_hours"'
 
 UNITS_PLANNED = _signal(
     "units_planned",
@@ -71,7 +68,7 @@ UNMET_BY_REASON = _signal(
     "Unmet calls by reason",
     "count",
     "program result",
-    total("program result", counted(m.DEMAND, _UNMET)),
+    total("program result", counted(m.DEMAND, recorded.RESULT_UNMET)),
     "Calls closed in the chosen time that no CARE unit reached, by the first reason that fits. Calls triaged ineligible "
     "and calls received outside the program's hours are left out.",
 )
@@ -80,10 +77,43 @@ UNMET_SHARE = _signal(
     "Share of calls unmet",
     "ratio",
     "program",
-    ratio(total("program", counted(m.DEMAND, _UNMET)), total("program", counted(m.DEMAND, _ELIGIBLE))),
+    ratio(
+        total("program", counted(m.DEMAND, recorded.RESULT_UNMET)),
+        total("program", counted(m.DEMAND, recorded.RESULT_WITHIN_HOURS)),
+    ),
     "Calls closed in the chosen time that no CARE unit reached, out of all closed. Calls triaged ineligible and calls "
     "received outside the program's hours are left out of both. No value without calls.",
 )
+
+
+def _recent(over: str, name: str, words: str) -> tuple[Signal, Signal]:
+    """Share unmet and calls over a fixed time, for the alert: no values before Prometheus has seen so much."""
+    unmet = total("program", since(recorded.UNMET, over))
+    eligible = total("program", since(recorded.WITHIN_HOURS, over))
+    return (
+        _signal(
+            f"unmet_share_{name}",
+            f"Share of calls unmet, {words}",
+            "ratio",
+            "program",
+            ratio(unmet, eligible),
+            f"Calls closed in the {words} that no CARE unit reached, out of all closed. Calls triaged ineligible and calls "
+            "received outside the program's hours are left out of both.",
+        ),
+        _signal(
+            f"calls_within_hours_{name}",
+            f"Eligible calls closed, {words}",
+            "count",
+            "program",
+            eligible,
+            f"Calls closed in the {words}. Calls triaged ineligible and calls received outside the program's hours are "
+            "left out.",
+        ),
+    )
+
+
+UNMET_DAY, ELIGIBLE_DAY = _recent("1d", "day", "last 24 hours")
+UNMET_WEEK, ELIGIBLE_WEEK = _recent("7d", "week", "last 7 days")
 DEMAND_HOUR_OF_WEEK = _signal(
     "demand_hour_of_week",
     "Eligible calls by hour of week",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards.catalogue import recorded
-from dashboards.catalogue.promql import counted, latest, select, total
+from dashboards.catalogue.promql import counted, latest, select, since, total
 from dashboards.catalogue.signal import Definer, Signal
 from streams import metrics as m
 
@@ -86,7 +86,7 @@ DISTRIBUTION = _signal(
     "Distribution of times",
     "count",
     "interval le",
-    f"sum by (interval, le) ({select(recorded.INTERVAL)} - {select(recorded.INTERVAL)} offset $__interval)",
+    total("interval le", since(recorded.INTERVAL, "$__interval")),
     f"How many times ended in each step of the graph, by upper edge: {_WHAT} Over all areas.",
 )
 P90_OVER_TIME = _signal(
