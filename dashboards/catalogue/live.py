@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dashboards.catalogue.promql import grown, latest, present, total
+from dashboards.catalogue import recorded, staffing
+from dashboards.catalogue.promql import grown, latest, present, select, total
 from dashboards.catalogue.signal import Definer
 from streams import metrics as m
 
@@ -24,6 +25,18 @@ UNITS_AVAILABLE = _signal(
     total("program team", latest(m.UNITS, 'status="available"')),
     "CARE units whose latest status is available. Units that are on a call, unavailable or off duty are left out.",
 )
+#: Shown in place of a number while a team is not wanted.
+NOT_PLANNED = -1
+AVAILABILITY = _signal(
+    "units_available_or_not_planned",
+    "Units available now",
+    "count",
+    "program team",
+    f"{UNITS_AVAILABLE.expr} - on (program, team) ({staffing.UNITS_PLANNED.expr} == bool 0) * on (program, team) "
+    f"({staffing.UNITS_ON_DUTY.expr} == bool 0)",
+    "CARE units whose latest status is available. -1 stands for a team that the staffing plan does not want now and that "
+    "has no unit on duty. Units that are on a call, unavailable or off duty are left out.",
+)
 CALLS_OPEN = _signal(
     "calls_open",
     "Open calls by stage",
@@ -40,6 +53,15 @@ CALLS_WAITING = _signal(
     "program area",
     total("program area", latest(m.CALLS_OPEN, 'stage="waiting"')),
     "Open calls with no CARE unit dispatched. Calls triaged ineligible are left out; calls not triaged yet count.",
+)
+WAITING_OVER_TIME = _signal(
+    "calls_waiting_over_time",
+    "Calls waiting over time",
+    "count",
+    "program",
+    select(recorded.WAITING),
+    "Open calls with no CARE unit dispatched, recorded by Prometheus. Calls triaged ineligible are left out; calls not "
+    "triaged yet count.",
 )
 OLDEST_WAITING = _signal(
     "oldest_waiting_seconds",
