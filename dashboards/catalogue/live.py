@@ -72,6 +72,15 @@ OLDEST_WAITING = _signal(
     "Time from when the longest-waiting call was received until now, of open calls with no CARE unit dispatched. "
     "No value when none waits. Calls triaged ineligible are left out.",
 )
+LONGEST_WAIT = _signal(
+    "longest_wait_seconds",
+    "Longest wait of an open call of the program since it was received",
+    "seconds",
+    "program",
+    f"max by (program) ({OLDEST_WAITING.expr})",
+    "Time from when the program's longest-waiting call was received until now, of open calls with no CARE unit dispatched. "
+    "No value when none waits. Calls triaged ineligible are left out.",
+)
 CALLS_OVER_TARGET = _signal(
     "calls_over_target",
     "Open calls past a target",

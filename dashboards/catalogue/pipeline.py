@@ -37,6 +37,15 @@ FEED_AGE = _signal(
     "Time from the newest event of a feed (its `at`, heartbeats included) until now. It goes on growing while no worker "
     f"shows the program, for {MEMORY}. No value before the first event.",
 )
+OLDEST_FEED_AGE = _signal(
+    "feed_age_longest",
+    "Longest time since the last event of a feed",
+    "seconds",
+    "program",
+    f"max by (program) ({FEED_AGE.expr})",
+    "Of a program's feeds, the one that has been silent longest: time from its newest event (its `at`, heartbeats "
+    f"included) until now. It goes on growing while no worker shows the program, for {MEMORY}.",
+)
 EVENT_RATE = _signal(
     "events_per_second",
     "Events applied a second",
