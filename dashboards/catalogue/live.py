@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards.catalogue import recorded, staffing
-from dashboards.catalogue.promql import grown, latest, present, select, total
+from dashboards.catalogue.promql import latest, present, select, total
 from dashboards.catalogue.signal import Definer
 from streams import metrics as m
 
@@ -123,12 +123,4 @@ CALLS_TODAY = _signal(
     total("program outcome", latest(m.TODAY)),
     "Calls closed since local midnight of the program, by outcome as known now; unrecorded if none was given. Calls "
     "triaged ineligible are included.",
-)
-RECEIVED_PER_HOUR = _signal(
-    "calls_received_per_hour",
-    "Calls received an hour",
-    "per_hour",
-    "program",
-    total("program", grown(m.RECEIVED, over="1h")),
-    "Calls received in the last hour. Every call received counts, eligible or not.",
 )

@@ -84,9 +84,10 @@ class Shown:
 
 @dataclass(frozen=True)
 class Limit:
-    """From where on a value is red, and how to say so. `text` takes the place of the value, if given."""
+    """From where on a value is red, or below what. `said`: the value in words; `text` takes the place of red values."""
 
     value: float
+    said: str
     text: str | None = None
     below: bool = False
 
@@ -144,7 +145,7 @@ def columns(
     values: Mapping[str, Mapping[str, str]] | None = None,
     limits: Mapping[str, Limit] | None = None,
     missing: Mapping[str, str] | None = None,
-    hidden: Iterable[str] = (),
+    labels_only: bool = False,
 ) -> d.Panel:
     """A table with a column for each signal, and a row for each combination of their labels.
 
@@ -155,7 +156,7 @@ def columns(
         values: Words for codes, by the label.
         limits: By the name of a column.
         missing: What is said where a column has no value, by its name.
-        hidden: Labels that are not shown.
+        labels_only: Whether the values say nothing: a list of what there is.
     """
     panel = table.Panel().cell_height(c.TableCellHeight.SM)
     keys = shown[0].labels
@@ -167,12 +168,13 @@ def columns(
         panel.with_target(_query(ref, one.expr).format(PromQueryFormat.TABLE).instant())
     if len(shown) > 1:
         panel.with_transformation(d.DataTransformerConfig("merge", options={}))
-    panel.with_transformation(_organize({**{key: LABELS[key] for key in keys}, **names}, ["Time", *hidden]))
-    sorted_by = [LABELS[key] for key in keys if key not in hidden]
-    panel.sort_by([common.TableSortByFieldState().display_name(name).desc(False) for name in sorted_by[:1]])
-    built = _finish(panel, at, texts, shown)
+    panel.with_transformation(
+        _organize({**{key: LABELS[key] for key in keys}, **names}, ["Time", "Value"] if labels_only else ["Time"])
+    )
+    panel.sort_by([common.TableSortByFieldState().display_name(LABELS[key]).desc(False) for key in keys[:1]])
+    built = _finish(panel, at, texts, shown, limits or {})
     config = _config(built)
-    for one in shown:
+    for one in () if labels_only else shown:
         look = LOOKS[one.signal.unit]
         properties = [d.DynamicConfigValue("unit", look.unit)]
         if look.decimals is not None:
@@ -210,7 +212,7 @@ def pivot(
     keys = [key for key in shown.labels if key != label]
     _spread(panel, label, {**{key: LABELS[key] for key in keys}, **codes})
     panel.sort_by([common.TableSortByFieldState().display_name(LABELS[key]).desc(False) for key in keys[:1]])
-    built = _finish(panel, at, texts, [shown])
+    built = _finish(panel, at, texts, [shown], limits or {})
     config = _config(built)
     if shaded:
         _defaults(built).color = d.FieldColor(d.FieldColorModeId.CONTINUOUS_BLUES)
@@ -345,14 +347,19 @@ def states(at: d.GridPos, texts: Texts, shown: Shown, meanings: Mapping[float, t
 # --- what they share
 
 
-def _finish(builder: Builder[d.Panel], at: d.GridPos, texts: Texts, shown: Sequence[Shown]) -> d.Panel:
+def _finish(
+    builder: Builder[d.Panel],
+    at: d.GridPos,
+    texts: Texts,
+    shown: Sequence[Shown],
+    limits: Mapping[str, Limit] | None = None,
+) -> d.Panel:
     panel = builder.build()
     panel.title = texts.title
-    panel.description = _description(texts, shown)
+    panel.description = _description(texts, shown, limits or {})
     panel.grid_pos = at
     panel.datasource = DATASOURCE
     panel.plugin_version = PLUGIN_VERSION
-    panel.repeat_direction = None
     defaults = _defaults(panel)
     look = LOOKS[shown[0].signal.unit]
     defaults.unit, defaults.decimals = look.unit, look.decimals
@@ -364,11 +371,16 @@ def _finish(builder: Builder[d.Panel], at: d.GridPos, texts: Texts, shown: Seque
     return panel
 
 
-def _description(texts: Texts, shown: Sequence[Shown]) -> str:
-    notes = [texts.note] if texts.note else []
+def _description(texts: Texts, shown: Sequence[Shown], limits: Mapping[str, Limit]) -> str:
+    parts = [texts.note] if texts.note else []
     if len(shown) == 1:
-        return "\n\n".join([*notes, shown[0].signal.description])
-    return "\n\n".join([*notes, *(f"**{one.title}**: {one.signal.description}" for one in shown)])
+        parts.append(shown[0].signal.description)
+    else:
+        parts += [f"**{one.title}**: {one.signal.description}" for one in shown]
+    if limits:
+        reds = [f"{name} {'under' if limit.below else 'from'} {limit.said}" for name, limit in limits.items()]
+        parts.append(f"Red: {', '.join(reds)}{' on' if not any(limit.below for limit in limits.values()) else ''}.")
+    return "\n\n".join(parts)
 
 
 def _runbook(alert: str) -> d.DashboardLink:

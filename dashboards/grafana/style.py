@@ -35,7 +35,6 @@ LOOKS: dict[Unit, Look] = {
     "seconds": Look("s", 1),
     "timestamp": Look("dateTimeAsIsoNoDateIfToday", None),
     "ratio": Look("percentunit", 0),
-    "per_hour": Look("suffix:/h", 1),
     "per_second": Look("eps", 1),
     "minutes": Look("m", 1),
 }

@@ -28,13 +28,13 @@ def board(thresholds: Thresholds) -> Board:
                 GridPos(x=0, y=0, w=6, h=5),
                 Texts(title=f"Overdue, can still be done (red: {overdue:g} or more)"),
                 Shown(signal=followups.OVERDUE, by=""),
-                limit=Limit(overdue),
+                limit=Limit(overdue, f"{overdue:g}"),
             ),
             stats(
                 GridPos(x=6, y=0, w=6, h=5),
                 Texts(title=f"Missed (red: {missed:g} or more)"),
                 Shown(signal=followups.MISSED, by=""),
-                limit=Limit(missed),
+                limit=Limit(missed, f"{missed:g}"),
             ),
             stats(
                 GridPos(x=12, y=0, w=6, h=5),
@@ -48,7 +48,7 @@ def board(thresholds: Thresholds) -> Board:
                     Shown(signal=followups.TIME_TO_LAPSE, name="In"),
                     Shown(signal=followups.NEXT_LAPSE, name="At", scale=1000),
                 ],
-                limits={"In": Limit(left, below=True)},
+                limits={"In": Limit(left, f"{left / 3600:g} h", below=True)},
             ),
             pivot(
                 GridPos(x=0, y=5, w=12, h=9),
@@ -56,7 +56,7 @@ def board(thresholds: Thresholds) -> Board:
                 Shown(signal=followups.FOLLOWUPS),
                 "state",
                 FOLLOWUP_STATES,
-                limits={"Overdue": Limit(overdue), "Missed": Limit(missed)},
+                limits={"Overdue": Limit(overdue, f"{overdue:g}"), "Missed": Limit(missed, f"{missed:g}")},
             ),
             pivot(
                 GridPos(x=12, y=5, w=12, h=9),
@@ -64,7 +64,7 @@ def board(thresholds: Thresholds) -> Board:
                 Shown(signal=followups.BY_AREA),
                 "state",
                 _TO_DO,
-                limits={"Overdue": Limit(overdue), "Missed": Limit(missed)},
+                limits={"Overdue": Limit(overdue, f"{overdue:g}"), "Missed": Limit(missed, f"{missed:g}")},
             ),
             pivot(
                 GridPos(x=0, y=14, w=9, h=9),

@@ -5,7 +5,7 @@ from grafana_foundation_sdk.models.dashboard import GridPos
 from dashboards.catalogue import live, pipeline, staffing
 from dashboards.grafana.frame import Board
 from dashboards.grafana.panels import ALERT_OF_ROW, Limit, Shown, Texts, bars, columns, lines, pivot, stats
-from dashboards.grafana.style import BLUE, GREY, ORANGE, OUTCOMES, RED, STAGES, STATUSES, words
+from dashboards.grafana.style import BLUE, GREY, INTERVALS, ORANGE, OUTCOMES, RED, STAGES, STATUSES, words
 from dashboards.thresholds import Thresholds
 
 
@@ -30,13 +30,13 @@ def board(thresholds: Thresholds) -> Board:
                 GridPos(x=10, y=0, w=4, h=4),
                 Texts(title="Calls waiting (red: 1 or more)"),
                 Shown(signal=live.CALLS_WAITING, by=""),
-                limit=Limit(1),
+                limit=Limit(1, "1"),
             ),
             stats(
                 GridPos(x=10, y=4, w=4, h=4),
                 Texts(title="Calls past the target to on scene (red: 1 or more)"),
                 Shown(signal=live.CALLS_NOT_ON_SCENE, by=""),
-                limit=Limit(1),
+                limit=Limit(1, "1"),
             ),
             stats(
                 GridPos(x=14, y=0, w=5, h=4),
@@ -46,13 +46,13 @@ def board(thresholds: Thresholds) -> Board:
                     alerts=["CallWaitingTooLong"],
                 ),
                 Shown(signal=live.LONGEST_WAIT),
-                limit=Limit(wait),
+                limit=Limit(wait, words(wait)),
             ),
             stats(
                 GridPos(x=14, y=4, w=5, h=4),
                 Texts(title="Longest silence of a feed", alerts=["FeedSilent"]),
                 Shown(signal=pipeline.OLDEST_FEED_AGE),
-                limit=Limit(silence, f"silent over {words(silence)}"),
+                limit=Limit(silence, words(silence), f"silent over {words(silence)}"),
             ),
             columns(
                 GridPos(x=19, y=0, w=5, h=8),
@@ -62,7 +62,7 @@ def board(thresholds: Thresholds) -> Board:
                     alerts=[ALERT_OF_ROW],
                 ),
                 [Shown(signal=pipeline.ALERTS_FIRING_LIVE, by="severity alertname program team area")],
-                hidden=("Value",),
+                labels_only=True,
             ),
             pivot(
                 GridPos(x=0, y=8, w=14, h=9),
@@ -72,11 +72,18 @@ def board(thresholds: Thresholds) -> Board:
                 STATUSES,
             ),
             bars(
-                GridPos(x=14, y=8, w=10, h=9),
+                GridPos(x=14, y=8, w=5, h=9),
                 Texts(title="Open calls by stage"),
                 Shown(signal=live.CALLS_OPEN, by="stage"),
                 "stage",
                 STAGES,
+            ),
+            bars(
+                GridPos(x=19, y=8, w=5, h=9),
+                Texts(title="Open calls past a target"),
+                Shown(signal=live.CALLS_OVER_TARGET, by="interval"),
+                "interval",
+                INTERVALS,
             ),
             columns(
                 GridPos(x=0, y=17, w=10, h=9),
@@ -89,7 +96,7 @@ def board(thresholds: Thresholds) -> Board:
                     Shown(signal=live.OLDEST_WAITING, name="Longest wait"),
                     Shown(signal=live.CALLS_NOT_ON_SCENE, name="Past target to on scene", positive=True),
                 ],
-                limits={"Longest wait": Limit(wait)},
+                limits={"Longest wait": Limit(wait, words(wait))},
             ),
             bars(
                 GridPos(x=10, y=17, w=7, h=9),

@@ -38,7 +38,7 @@ def board(thresholds: Thresholds) -> Board:
                     alerts=["OutcomeNotRecorded"],
                 ),
                 Shown(signal=outcomes.UNRECORDED_SHARE),
-                limit=Limit(unrecorded),
+                limit=Limit(unrecorded, f"{unrecorded:.0%}"),
             ),
             pivot(
                 GridPos(x=0, y=5, w=16, h=14),

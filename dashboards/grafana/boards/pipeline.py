@@ -15,6 +15,7 @@ def board(thresholds: Thresholds) -> Board:
     """The dashboard."""
     silence = thresholds.alerts["FeedSilent"].limits["silence"].value
     rejected = thresholds.alerts["EventsRejected"].limits["share"].value
+    conflicts = thresholds.alerts["PartitionConflict"].limits["records"].value
     return Board(
         uid="care-pipeline",
         audience="For those who run carewatch: whether events arrive, are understood and are shown in time. Workers that are "
@@ -40,13 +41,13 @@ def board(thresholds: Thresholds) -> Board:
                 Shown(signal=pipeline.FEED_AGE),
                 "topic",
                 TOPICS,
-                limits=dict.fromkeys(TOPICS.values(), Limit(silence)),
+                limits=dict.fromkeys(TOPICS.values(), Limit(silence, words(silence))),
             ),
             columns(
                 GridPos(x=18, y=0, w=6, h=6),
                 Texts(title="Alerts firing", empty="No alert fires", alerts=[ALERT_OF_ROW]),
                 [Shown(signal=pipeline.ALERTS_FIRING, by="severity alertname audience program instance")],
-                hidden=("Value",),
+                labels_only=True,
             ),
             lines(
                 GridPos(x=0, y=6, w=12, h=8),
@@ -79,7 +80,7 @@ def board(thresholds: Thresholds) -> Board:
                     Shown(signal=pipeline.LATE, name="Late"),
                 ],
                 values={"topic": TOPICS},
-                limits={"Share rejected lately": Limit(rejected)},
+                limits={"Share rejected lately": Limit(rejected, f"{rejected:.0%}")},
                 missing={"Share rejected lately": _FEW},
             ),
             columns(
@@ -105,7 +106,7 @@ def board(thresholds: Thresholds) -> Board:
                 GridPos(x=0, y=28, w=12, h=6),
                 Texts(title="Records on another partition than the program's own, last 15 minutes"),
                 [Shown(signal=pipeline.CONFLICTS, name="Records")],
-                limits={"Records": Limit(thresholds.alerts["PartitionConflict"].limits["records"].value)},
+                limits={"Records": Limit(conflicts, f"{conflicts:g}")},
             ),
             columns(
                 GridPos(x=12, y=28, w=12, h=6),

@@ -32,7 +32,7 @@ def board(thresholds: Thresholds) -> Board:
                     Shown(signal=live.UNITS_AVAILABLE, name="Available"),
                     Shown(signal=staffing.STAFFING_GAP, name="Missing"),
                 ],
-                limits={"Missing": Limit(gap)},
+                limits={"Missing": Limit(gap, f"{gap:g}")},
             ),
             stats(
                 GridPos(x=12, y=0, w=6, h=4),
@@ -42,7 +42,7 @@ def board(thresholds: Thresholds) -> Board:
                     alerts=["UnmetDemandHigh"],
                 ),
                 Shown(signal=staffing.UNMET_SHARE),
-                limit=Limit(unmet),
+                limit=Limit(unmet, f"{unmet:.0%}"),
             ),
             stats(
                 GridPos(x=12, y=4, w=6, h=4),
