@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from typing import Any, cast
 
 import faust
 import structlog
 
 from agents.changelog import Changelog, Records
+from agents.fence import MAX_BATCH_BYTES, MAX_RECORD_BYTES, Claims
 from agents.intake import Headers, Intake
+from agents.lease import Lease
+from agents.local_copy import LocalCopy
 from agents.order import Order
 from agents.owner import Owner
 from agents.pipeline import Pipeline
+from agents.recovery import RecoveryWatch
 from agents.settings import Settings
-from agents.store import Table
+from agents.store import RECOVERY_BUFFER, Table
 from agents.transport import Consumer, Progress, TableManager, Transport, Untouched
 from streams.events import TOPICS, Topic
 from streams.programs import Profile
 
 log = structlog.get_logger()
 
-#: The largest record that we write; a call's record grows with its events.
-MAX_RECORD_BYTES = 8 * 1024 * 1024
-#: A produce request; below what a broker takes by default (1 MiB) for topics of others.
-MAX_BATCH_BYTES = 1_000_000
 #: Records of one poll: what is applied in one go keeps the loop for some ten milliseconds.
 MAX_POLL_RECORDS = 1000
+#: How long the changelog keeps the end of a record after compaction; a local copy must not be older (local_copy.py).
+DELETE_RETENTION_MS = 24 * 3600 * 1000
 #: Seconds that a broker may be away before a record counts as not stored, and the worker ends.
 PRODUCER_TIMEOUT = 120.0
 #: Messages (records, or batches of them) that may be applied and not yet durable, for each partition.
@@ -39,6 +41,7 @@ class App(faust.App):
     """Faust's app with our transport."""
 
     ours: Settings
+    lease: Lease
     crashed_by: BaseException | None = None
     _crashing: asyncio.Future[None] | None = None
 
@@ -46,6 +49,7 @@ class App(faust.App):
         transport = Transport(self.conf.broker_consumer, self)
         transport.fetch_wait_ms = int(self.ours.fetch_wait * 1000)
         transport.batched = self.ours.batched
+        transport.lease = self.lease
         return transport
 
     async def _producer_flush(self, logger: Any) -> None:
@@ -60,35 +64,18 @@ class App(faust.App):
 
 
 class Producer:
-    """The app's Kafka producer, for what Faust's own interface hides: when a record is durable, and batches."""
+    """The app's Kafka producer, for what Faust's own interface hides: when a record is durable."""
 
-    def __init__(self, app: App, table: Table) -> None:
-        """A producer to the table's changelog and to other topics."""
+    def __init__(self, app: App) -> None:
+        """A producer of records that are not the changelog's."""
         self._app = app
-        self._table = table
-
-    @property
-    def _kafka(self) -> Any:
-        return cast(Any, self._app.producer)._ensure_producer()
-
-    async def write(self, partition: int, records: Records) -> None:
-        """Write changelog records in their order; returns when they are durable."""
-        topic = self._table.changelog_topic.get_topic_name()
-        kafka, batch = self._kafka, None
-        for key, value in records.items():
-            if batch is None or batch.append(timestamp=None, key=key, value=value) is None:
-                if batch is not None:  # one after the other: if one fails, none that came after it may be there
-                    await (await kafka.send_batch(batch, topic, partition=partition))
-                batch = kafka.create_batch()
-                batch.append(timestamp=None, key=key, value=value)
-        if batch is not None:
-            await (await kafka.send_batch(batch, topic, partition=partition))
 
     def send(
         self, topic: str, partition: int | None, key: bytes | None, value: bytes | None, headers: Headers
     ) -> Awaitable[Any]:
         """Send a record as it is; the awaitable is done when it is durable."""
-        sending = self._kafka.send_and_wait(topic, value=value, key=key, partition=partition, headers=list(headers))
+        kafka = cast(Any, self._app.producer)._ensure_producer()
+        sending = kafka.send_and_wait(topic, value=value, key=key, partition=partition, headers=list(headers))
         return cast(Awaitable[Any], asyncio.ensure_future(sending))
 
 
@@ -108,26 +95,37 @@ class Worker:
                 "state",
                 partitions=settings.partitions,
                 schema=Untouched(),
-                extra_topic_configs={"max.message.bytes": MAX_RECORD_BYTES},
+                recovery_buffer_size=RECOVERY_BUFFER if settings.batched else 1000,
+                extra_topic_configs={"max.message.bytes": MAX_RECORD_BYTES, "delete.retention.ms": DELETE_RETENTION_MS},
             ),
         )
-        producer = Producer(self.app, self.table)
-        self.changelog = Changelog(producer, self._changes, self.app.crash_soon, MAX_WAITING[settings.batched])
+        self.claims = Claims(settings, self.table.changelog_topic.get_topic_name)
+        tables = cast(TableManager, self.app.tables)
+        tables.before_recovery = self._before_recovery
+        self.table.watch = self.recovery = RecoveryWatch(lambda: tables.recovery.active_remaining_total())
+        self.table.local = LocalCopy(settings.data) if settings.data else None
+        self.changelog = Changelog(self._write, self._changes, self.app.crash_soon, MAX_WAITING[settings.batched])
         self.intake = Intake(
             self.owner,
             self.pipeline,
             self.order,
             self.changelog,
-            producer,
+            Producer(self.app),
             lambda partition: self.table.store.partitions[partition],
             lambda message: message.generation_id == self.app.consumer_generation_id,
             inputs=settings.inputs,
             deadletter=settings.deadletter,
         )
+        self._taking: Iterator[str] | None = None
         for topic in TOPICS:
             self._add_agent(topic)
         self.app.on_partitions_revoked.connect(self._on_revoked, weak=False)
         self.table.on_recover(self._on_recovered)
+
+    @property
+    def ready(self) -> bool:
+        """Whether its numbers are there and its own to show."""
+        return self.owner.ready and self.app.lease.held
 
     def caught_up(self, program: str) -> bool:
         """Whether every status of the program that is known to be there is applied."""
@@ -149,6 +147,9 @@ class Worker:
         self.table.store.put(partition, changes.items())
         return changes
 
+    async def _write(self, partition: int, records: Records) -> None:
+        await self.table.store.written(partition, records, await self.claims.write(partition, records))
+
     async def _on_revoked(self, *args: Any, **kwargs: Any) -> None:
         if not await self.stop_taking(self.settings.rebalance_timeout / 2):
             self.app.crash_soon(
@@ -158,19 +159,25 @@ class Worker:
     async def stop_taking(self, within: float) -> bool:
         """Own nothing any more, once what was applied is durable; False if that took too long (seconds)."""
         self.owner.ready = False
+        self._taking = None
         drained = await self.changelog.drain(within)
         self.changelog.forget()
         self.owner.drop()
         self.order.reset()
+        self.recovery.give_up()
         return drained
+
+    async def _before_recovery(self, partitions: set[int]) -> None:
+        self.recovery.begin()
+        await self.claims.take(partitions)
 
     async def _on_recovered(self) -> None:
         try:
-            self._take_over()
+            await self._take_over()
         except Exception as error:  # noqa: BLE001  # Faust does not look at what a callback raises
             self.app.crash_soon(error)
 
-    def _take_over(self) -> None:
+    async def _take_over(self) -> None:
         if self._consumer.sharing_out:
             return  # a rebalance has begun again, and another recovery comes after it
         # Faust now seeks the inputs to the committed offsets and empties the agents' queues, with the fetcher running
@@ -179,8 +186,14 @@ class Worker:
         self.changelog.forget()
         inputs = self.settings.inputs
         mine = {tp.partition for tp in self.app.consumer.assignment() if tp.topic in inputs}
-        self.owner.take({partition: self.table.store.partitions[partition] for partition in mine})
-        log.info("recovered", partitions=sorted(mine), programs=sorted(s.profile.program for s in self.owner.states()))
+        taking = self._taking = self.owner.taking({number: self.table.store.partitions[number] for number in mine})
+        for _ in taking:
+            await asyncio.sleep(0)  # a state may take a while to build; /healthz is to be answered meanwhile
+            if self._taking is not taking:
+                return  # the partitions were revoked
+        programs = sorted(state.profile.program for state in self.owner.states())
+        took = self.recovery.end()
+        log.info("recovered", partitions=sorted(mine), programs=programs, seconds=round(took, 3))
 
     def _progress(self, topic: Topic, partition: int) -> Progress | None:
         return self._consumer.progress(self.settings.topic(topic), partition)
@@ -227,4 +240,5 @@ def _app(settings: Settings) -> App:
         worker_redirect_stdouts=False,
     )
     app.ours = settings
+    app.lease = Lease(settings.session_timeout)
     return app

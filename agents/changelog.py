@@ -9,16 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 Records = Mapping[bytes, bytes | None]
-
-
-class Writer(Protocol):
-    """Writes to the broker."""
-
-    async def write(self, partition: int, records: Records) -> None:
-        """Write records to a partition of the changelog, in their order; returns when they are durable."""
 
 
 class Applied(NamedTuple):
@@ -33,10 +26,18 @@ class Changelog:
     """Groups of changes, one at a time for each partition."""
 
     def __init__(
-        self, writer: Writer, changes: Callable[[int], Records], failed: Callable[[BaseException], None], most: int
+        self,
+        write: Callable[[int, Records], Awaitable[None]],
+        changes: Callable[[int], Records],
+        failed: Callable[[BaseException], None],
+        most: int,
     ) -> None:
-        """`changes` hands over what changed in a partition since it was last asked; at most `most` messages wait."""
-        self._writer = writer
+        """Groups of what `changes` hands over: what changed in a partition since it was last asked.
+
+        `write` writes a partition's records in their order and returns when they are durable; at most `most` messages
+        of a partition wait.
+        """
+        self._write_records = write
         self._changes = changes
         self._failed = failed
         self._most = most
@@ -78,7 +79,7 @@ class Changelog:
             while group := self._waiting.pop(partition, None):
                 changes = self._changes(partition)
                 if changes:
-                    await self._writer.write(partition, changes)
+                    await self._write_records(partition, changes)
                 for applied in group:
                     if applied.others:
                         await asyncio.gather(*applied.others)

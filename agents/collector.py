@@ -59,7 +59,7 @@ class WorkerCollector(Collector):
 
     def _all(self, programs: list[list[Family]], pipeline: list[Family]) -> list[Family]:
         samples: dict[m.Metric, list[tuple[Labels, Value]]] = {metric: [] for metric in m.PROGRAM_METRICS}
-        if self._worker.owner.ready:
+        if self._worker.ready:
             for families in programs:
                 for metric, found in families:
                     samples[metric] += found
@@ -82,7 +82,7 @@ class WorkerCollector(Collector):
 
     def _pipeline(self) -> Iterator[Family]:
         pipeline = self._worker.pipeline
-        ready = self._worker.owner.ready
+        ready = self._worker.ready
         programs = [state.profile.program for state in self._worker.owner.states()] if ready else []
         topics = events.TOPICS
         yield (
@@ -108,6 +108,11 @@ class WorkerCollector(Collector):
                 for topic in topics
             ],
         )
+        recovery = self._worker.recovery
+        yield m.RECOVERY_REMAINING, [((), recovery.remaining)]
+        yield m.RECOVERY_RECORDS, [((), recovery.records)]
+        yield m.RECOVERY_COMPLETED, [((), recovery.completed)]
+        yield m.RECOVERY_SECONDS, [] if recovery.seconds is None else [((), recovery.seconds)]
         yield m.READY, [((), float(ready))]
         yield m.BUILD, [((self._version,), 1.0)]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NamedTuple, cast
 
 import faust
@@ -18,6 +18,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.tables import manager, recovery
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+
+from agents.fence import clock
+from agents.lease import Lease
 
 log = structlog.get_logger()
 
@@ -52,6 +55,26 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = cast(Transport, self.transport).fetch_wait_ms
         return consumer
+
+    async def on_start(self) -> None:
+        """Connect, and keep the lease: it runs from when a heartbeat that the group answers was sent."""
+        await super().on_start()
+        coordinator: Any = cast(Any, self._consumer)._coordinator
+        beat, joined = coordinator._do_heartbeat, coordinator._on_join_complete
+        lease = cast(Transport, self.transport).lease
+
+        async def heartbeat() -> bool:
+            sent = clock()
+            alive = bool(await beat())
+            if alive:
+                lease.renew(sent)
+            return alive
+
+        async def join_complete(*args: Any) -> None:
+            lease.renew(clock())
+            await joined(*args)
+
+        coordinator._do_heartbeat, coordinator._on_join_complete = heartbeat, join_complete
 
     async def _fetch_records(
         self,
@@ -203,7 +226,21 @@ class Consumer(driver.Consumer):
 
 
 class Recovery(recovery.Recovery):
-    """Recovery that fails when the broker takes too long. Faust's ends its task without a word, for good."""
+    """Recovery that claims the changelog before it reads it, and fails when the broker takes too long.
+
+    Faust's ends its task without a word then, for good.
+    """
+
+    async def _build_highwaters(self, consumer: Any, tps: set[TP], destination: Any, title: str) -> None:
+        await cast(TableManager, self.tables).before_recovery({tp.partition for tp in tps})
+        await super()._build_highwaters(consumer, tps, destination, title)
+        for tp in tps:
+            if (self.active_offsets[tp] or -1) > destination[tp]:
+                log.error(
+                    "the changelog went back (was its topic made anew?); reading all of it", partition=tp.partition
+                )
+                cast(Any, self.tp_to_table[tp]).data.forget(tp.partition)
+                self.active_offsets[tp] = cast(Any, None)
 
     async def _wait(self, coro: Any, timeout: Any = None) -> None:  # noqa: ASYNC109  # Faust's signature
         try:
@@ -216,6 +253,9 @@ class Recovery(recovery.Recovery):
 
 class TableManager(manager.TableManager):
     """Tables with our recovery."""
+
+    #: Called with our partitions of the changelog before their ends are looked up.
+    before_recovery: Callable[[set[int]], Awaitable[None]]
 
     @property
     def recovery(self) -> Recovery:
@@ -231,3 +271,4 @@ class Transport(driver.Transport):
     Consumer = Consumer
     fetch_wait_ms = 500
     batched = False
+    lease: Lease

@@ -62,7 +62,7 @@ class Web:
         return web.Response(text="alive\n")
 
     async def _readyz(self, request: web.Request) -> web.Response:
-        if self._worker.owner.ready:
+        if self._worker.ready:
             return web.Response(text="ready\n")
         return web.Response(status=503, text="not ready: no programs assigned yet, or still recovering\n")
 

@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from agents.app import Worker
+from agents.fence import FencedError
 from agents.settings import Settings, WorkerError
 from agents.web import Web
 from streams.programs import Profile
@@ -113,12 +114,18 @@ async def _consume(worker: Worker, stop: asyncio.Event) -> None:
     if app.crashed_by is None and await worker.stop_taking(STOP_WITHIN / 2):
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(app.stop(), STOP_WITHIN)
+            await worker.claims.close()
             return
     # Not an exception: clients that wait for a broker may keep the process from ending, in the group and with records
     # in their buffers that must not be written after another worker has taken over.
-    reason = repr(app.crashed_by) if app.crashed_by else "the broker does not take the last records"
+    reason = _said(app.crashed_by) if app.crashed_by else "the broker does not take the last records"
     print(f"carewatch: the worker had to end: {reason}; its state is safe, start it again", file=sys.stderr, flush=True)
     os._exit(2)
+
+
+def _said(error: BaseException) -> str:
+    """An error of ours in its words, any other with its type."""
+    return str(error) if isinstance(error, (WorkerError, FencedError)) else repr(error)
 
 
 async def _first(work: Coroutine[Any, Any, Any], stop: Coroutine[Any, Any, Any]) -> bool:

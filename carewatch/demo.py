@@ -32,8 +32,14 @@ PROMETHEUS_CONFIG = ROOT / "dashboards" / "prometheus" / "prometheus.yml"
 ALERTMANAGER_CONFIG = ROOT / "dashboards" / "alertmanager" / "alertmanager.yml"
 #: Seconds between the lines that show the live numbers.
 EVERY = 10.0
-#: Tansu forms a group within seconds only with these (Kafka's clients allow for slower brokers).
-TANSU_ENV = {"CAREWATCH_SESSION_TIMEOUT": "10", "CAREWATCH_REBALANCE_TIMEOUT": "3", "CAREWATCH_HEARTBEAT_INTERVAL": "1"}
+#: Tansu forms a group within seconds only with these (Kafka's clients allow for slower brokers), and knows no
+#: transactional ids.
+TANSU_ENV = {
+    "CAREWATCH_FENCING": "off",
+    "CAREWATCH_SESSION_TIMEOUT": "10",
+    "CAREWATCH_REBALANCE_TIMEOUT": "3",
+    "CAREWATCH_HEARTBEAT_INTERVAL": "1",
+}
 
 
 class _Stop(Exception):  # noqa: N818  # no error: the user's wish

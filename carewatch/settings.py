@@ -58,15 +58,18 @@ def worker_settings(broker: str, programs: Path, web_host: str, web_port: int) -
         group=default("GROUP", "carewatch"),
         partitions=whole("PARTITIONS", 8, 1),
         replication=whole("REPLICATION", 1, 1),
-        batched=_batched(),
+        batched=_either("PATH", "batch", "plain"),
+        data=Path(data) if (data := default("DATA", "")) else None,
+        fencing=_either("FENCING", "on", "off"),
         session_timeout=session,
         heartbeat_interval=heartbeat,
         rebalance_timeout=number("REBALANCE_TIMEOUT", Settings.rebalance_timeout, 1),
     )
 
 
-def _batched() -> bool:
-    path = default("PATH", "batch")
-    if path not in ("batch", "plain"):
-        raise WorkerError(f"CAREWATCH_PATH={path}: give batch or plain")
-    return path == "batch"
+def _either(name: str, first: str, second: str) -> bool:
+    """Whether a variable has the first of two values, which is the default. Raises WorkerError if it has neither."""
+    value = default(name, first)
+    if value not in (first, second):
+        raise WorkerError(f"CAREWATCH_{name}={value}: give {first} or {second}")
+    return value == first

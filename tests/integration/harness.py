@@ -56,8 +56,8 @@ PROGRAMS = Path(__file__).parents[2] / "programs"
 PROFILES = programs.load_all(PROGRAMS)
 #: A dead worker is missed sooner than by default.
 QUICK = {"SESSION_TIMEOUT": "3", "HEARTBEAT_INTERVAL": "0.5", "REBALANCE_TIMEOUT": "5"}
-#: Tansu forms a group in seconds only with these.
-ON_TANSU = {"SESSION_TIMEOUT": "10", "HEARTBEAT_INTERVAL": "1", "REBALANCE_TIMEOUT": "3"}
+#: Tansu forms a group in seconds only with these, and knows no transactional ids.
+ON_TANSU = {"FENCING": "off", "SESSION_TIMEOUT": "10", "HEARTBEAT_INTERVAL": "1", "REBALANCE_TIMEOUT": "3"}
 
 _KAFKA = pytest.StashKey[KafkaBroker]()
 _TANSU = pytest.StashKey[TansuBroker]()

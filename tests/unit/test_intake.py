@@ -55,7 +55,7 @@ class Site:
         self.owner = Owner(load_all(Path(PROGRAMS)), PARTITIONS)
         self.owner.take({CHICAGO: {}})
         self.pipeline = Pipeline()
-        self.changelog = Changelog(self, self._changes, self.failures.append, 4)
+        self.changelog = Changelog(self.write, self._changes, self.failures.append, 4)
         order = Order(lambda *_: None, lambda *_: None)
         inputs = {f"care.{topic}": topic for topic in TOPICS}
         self.intake = Intake(

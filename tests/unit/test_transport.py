@@ -6,8 +6,11 @@ from importlib.metadata import version
 import aiokafka
 import faust
 import pytest
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import TopicPartitionState
+from aiokafka.producer.sender import Sender
 from faust.stores.memory import Store as MemoryStore
+from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer as BaseConsumer
 from faust.transport.drivers import aiokafka as driver
 from kafka.partitioner.default import murmur2
@@ -35,6 +38,10 @@ def test_pinned_version() -> None:
         (BaseConsumer, "_add_gap"),
         (BaseConsumer, "on_buffer_drop"),
         (driver.Producer, "_ensure_producer"),
+        (driver.AIOKafkaConsumerThread, "on_start"),
+        (GroupCoordinator, "_do_heartbeat"),
+        (GroupCoordinator, "_on_join_complete"),
+        (Recovery, "_build_highwaters"),
         (faust.Table, "_new_store"),
         (MemoryStore, "apply_changelog_batch"),
         (MemoryStore, "on_recovery_completed"),
@@ -51,6 +58,9 @@ def test_name_is_there(owner: type, name: str) -> None:
         (aiokafka.AIOKafkaConsumer.start, "self._fetch_max_wait_ms"),
         (TopicPartitionState.__init__, "self.highwater"),
         (TopicPartitionState.__init__, "self.timestamp"),
+        (aiokafka.AIOKafkaProducer.__init__, "self._txn_manager"),
+        (Sender._sender_routine, "txn_manager.transactional_id is not None"),
+        (aiokafka.AIOKafkaProducer.send_batch, "txn_manager.transactional_id is not None"),
         (BaseConsumer.__init__, "_read_offset"),
         (BaseConsumer.__init__, "_acked_index"),
         (BaseConsumer.__init__, "_buffered_partitions"),
