@@ -22,7 +22,7 @@ UNITS_AVAILABLE = _signal(
     "Units available",
     "count",
     "program team",
-    total("program team", latest(m.UNITS, 'status="available"')),
+    total("program team", latest(m.UNITS, 'status="available"', all_areas=True)),
     "CARE units whose latest status is available. Units that are on a call, unavailable or off duty are left out.",
 )
 #: Shown in place of a number while a team is not wanted.

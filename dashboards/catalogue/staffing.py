@@ -26,7 +26,7 @@ UNITS_ON_DUTY = _signal(
     "Units on duty",
     "count",
     "program team",
-    total("program team", latest(m.UNITS, _ON_DUTY)),
+    total("program team", latest(m.UNITS, _ON_DUTY, all_areas=True)),
     "CARE units with any status but off_duty; unavailable ones are included.",
 )
 STAFFING_GAP = _signal(

@@ -29,7 +29,7 @@ from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from dashboards.alerts import ALERTS
-from dashboards.catalogue.promql import total
+from dashboards.catalogue.promql import VARIABLES, total
 from dashboards.catalogue.signal import Signal
 from dashboards.grafana.style import BLUE, CLEAR, GREY, LABELS, LOOKS, ORANGE, RED
 
@@ -380,6 +380,9 @@ def _description(texts: Texts, shown: Sequence[Shown], limits: Mapping[str, Limi
     if limits:
         reds = [f"{name} {'under' if limit.below else 'from'} {limit.said}" for name, limit in limits.items()]
         parts.append(f"Red: {', '.join(reds)}{' on' if not any(limit.below for limit in limits.values()) else ''}.")
+    if free := [label for label in VARIABLES if not any(f'"${label}' in one.expr for one in shown)]:
+        said = f"{', '.join(free[:-1])} and {free[-1]} are" if len(free) > 1 else f"{free[0]} is"
+        parts.append(f"Whatever {said} chosen.")
     return "\n\n".join(parts)
 
 
