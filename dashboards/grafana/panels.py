@@ -382,7 +382,7 @@ def _description(texts: Texts, shown: Sequence[Shown], limits: Mapping[str, Limi
         parts.append(f"Red: {', '.join(reds)}{' on' if not any(limit.below for limit in limits.values()) else ''}.")
     if free := [label for label in VARIABLES if not any(f'"${label}' in one.expr for one in shown)]:
         said = f"{', '.join(free[:-1])} and {free[-1]} are" if len(free) > 1 else f"{free[0]} is"
-        parts.append(f"Whatever {said} chosen.")
+        parts.append(f"The same, whatever {said} chosen.")
     return "\n\n".join(parts)
 
 
