@@ -9,6 +9,7 @@ format: setup
 
 generate: setup
 	.venv/bin/python -m streams.schema --write
+	.venv/bin/carewatch dashboards build
 
 lock: setup
 	.venv/bin/uv pip compile pyproject.toml --extra dev --extra demo --universal --python-version 3.11 \

@@ -25,6 +25,7 @@ CHECKS = (
     ("mypy",),
     ("lint-imports",),
     ("streams.schema", "--check"),
+    ("carewatch", "dashboards", "check"),
     ("pytest",),
 )
 

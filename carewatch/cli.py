@@ -10,9 +10,11 @@ from pathlib import Path
 
 from agents import worker
 from agents.settings import WorkerError
-from carewatch import __version__, demo, feeding, logs, verify
+from carewatch import __version__, demo, feeding, logs, provision, verify
 from carewatch.native.process import StackError
 from carewatch.settings import PROGRAMS, default, worker_settings
+from dashboards.build import ROOT
+from dashboards.thresholds import SHIPPED, ThresholdError
 from feeds.errors import FeedError, TopicsDifferError
 from feeds.topics import ensure_topics
 from streams.programs import ProfileError, load_all
@@ -30,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         logs.set_up()
         command: Command = args.command
         return command(args)
-    except (WorkerError, FeedError, StackError, ProfileError) as error:
+    except (WorkerError, FeedError, StackError, ProfileError, ThresholdError) as error:
         print(f"carewatch: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -115,6 +117,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--out", metavar="FILE", help="write an event file instead of sending (- for standard output)")
 
+    boards = add("dashboards", None, "rules, alerts and dashboards from the catalogue", "carewatch dashboards check")
+    board_commands = _Adder(boards.add_subparsers(title="commands", required=True, metavar="COMMAND"))
+    run = board_commands(
+        "build",
+        provision.build,
+        "make the files for Prometheus and Alertmanager, and the reference",
+        "carewatch dashboards build --thresholds ours.toml --out /etc/carewatch",
+    )
+    _generated(run, "where to write")
+    run = board_commands(
+        "check",
+        provision.check,
+        "exit 1 and show the difference if the files are not what would be made",
+        "carewatch dashboards check",
+    )
+    _generated(run, "where the files are")
+
     run = add(
         "verify",
         verify.run,
@@ -182,6 +201,13 @@ def _programs(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder of the program files",
     )
+
+
+def _generated(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument(
+        "--thresholds", type=Path, default=SHIPPED, metavar="FILE", help="threshold file (default: the shipped one)"
+    )
+    parser.add_argument("--out", type=Path, default=ROOT, metavar="DIR", help=f"{what} (default: the checkout)")
 
 
 def _worker(args: argparse.Namespace) -> int:

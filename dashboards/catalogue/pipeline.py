@@ -1,0 +1,176 @@
+"""The pipeline itself: whether the other numbers can be trusted. Dashboard `care-pipeline`."""
+
+from __future__ import annotations
+
+from dashboards.catalogue.promql import counted, grown, select, total
+from dashboards.catalogue.signal import Definer
+from streams import metrics as m
+from streams.metrics import Metric
+
+_signal = Definer(__name__)
+
+#: Prometheus's own: whether a worker answered the last scrape.
+UP = Metric("up", "gauge", ("job", "instance"), "1 if the last scrape of a target succeeded, else 0.")
+#: The job name of the workers in the shipped Prometheus configuration.
+JOB = 'job="carewatch"'
+
+#: How long a feed's last event is remembered after no worker shows it any more.
+MEMORY = "1d"
+#: Rejects are judged over so many records (contract section 2)...
+RECORDS = 200
+#: ...looked for in the shortest of these times that has as many. Prometheus sees counts over times, not single records.
+WINDOWS = ("5m", "15m", "1h", "6h", "1d")
+
+FEED_AGE = _signal(
+    "feed_age",
+    "Time since the last event of a feed",
+    "seconds",
+    "program topic",
+    f"time() - max by (program, topic) (last_over_time({select(m.FEED)}[{MEMORY}]))",
+    "Time from the newest event of a feed (its `at`, heartbeats included) until now. It goes on growing while no worker "
+    f"shows the program, for {MEMORY}. No value before the first event.",
+)
+EVENT_RATE = _signal(
+    "events_per_second",
+    "Events applied a second",
+    "per_second",
+    "program topic",
+    f"sum by (program, topic) (rate({select(m.EVENTS)}[$__rate_interval]))",
+    "Events applied, by topic. Rejected ones and duplicates are left out.",
+)
+DELAY_P50 = _signal(
+    "event_delay_p50",
+    "Median delay from event to applied",
+    "seconds",
+    "topic",
+    f"histogram_quantile(0.5, sum by (topic, le) (rate({select(m.DELAY, part='_bucket')}[$__rate_interval])))",
+    "Half of the events were applied sooner after their `at`. Events of a replay carry the time of long ago.",
+)
+DELAY_P90 = _signal(
+    "event_delay_p90",
+    "90th percentile of the delay from event to applied",
+    "seconds",
+    "topic",
+    f"histogram_quantile(0.9, sum by (topic, le) (rate({select(m.DELAY, part='_bucket')}[$__rate_interval])))",
+    "Nine of ten events were applied sooner after their `at`. Events of a replay carry the time of long ago.",
+)
+REJECTED = _signal(
+    "events_rejected",
+    "Records rejected by reason",
+    "count",
+    "topic reason",
+    f"round({total('topic reason', grown(m.REJECTED, over='$__range'))})",
+    "Records sent to the dead-letter topic in the chosen time, by reason. Of all programs: a record may not say which. "
+    "Estimated by Prometheus; what a worker rejected just before it ended may be missing.",
+)
+
+
+def _rejected_share() -> str:
+    """The share in the shortest window that has enough records.
+
+    The delay histogram counts the events applied, by topic alone and from a worker's start; `care_events_total` begins
+    when a program is shown, too late for what was read while catching up.
+    """
+    found = []
+    for window in WINDOWS:
+        rejected = total("topic", grown(m.REJECTED, over=window))
+        applied = total("topic", grown(m.DELAY, over=window, part="_count"))
+        duplicate = total("topic", grown(m.DUPLICATE, over=window))
+        records = f"({rejected} + {applied} + {duplicate})"
+        found.append(f"({rejected} / ({records} >= {RECORDS}))")
+    return " or ".join(found)
+
+
+REJECTED_SHARE = _signal(
+    "rejected_share",
+    "Share of records rejected",
+    "ratio",
+    "topic",
+    _rejected_share(),
+    f"Records sent to the dead-letter topic out of all that were read (applied, duplicate, rejected), in the shortest of "
+    f"the last {', '.join(WINDOWS)} that has {RECORDS} records. No value if none has.",
+)
+DUPLICATES = _signal(
+    "events_duplicate",
+    "Duplicate events",
+    "count",
+    "topic",
+    f"round({total('topic', grown(m.DUPLICATE, over='$__range'))})",
+    "Events read in the chosen time that had been applied before; they changed nothing. Estimated by Prometheus.",
+)
+LATE = _signal(
+    "events_late",
+    "Late events",
+    "count",
+    "topic",
+    f"round({total('topic', grown(m.LATE, over='$__range'))})",
+    "Events of a closed call read in the chosen time; they completed its record and moved no counter. Estimated by "
+    "Prometheus.",
+)
+UNMAPPED = _signal(
+    "unmapped_codes",
+    "Codes that the profile does not know",
+    "count",
+    "program field",
+    total("program field", counted(m.UNMAPPED)),
+    "Values counted under other in the chosen time, because the program's profile does not know the code, by field.",
+)
+UNMAPPED_LAST_HOUR = _signal(
+    "unmapped_codes_last_hour",
+    "Codes that the profile does not know, in the last hour",
+    "count",
+    "program field",
+    # A counter of facts never falls, so its lowest value of the hour is its first.
+    f"max by (program, field) ({select(m.UNMAPPED)}) - min by (program, field) (min_over_time({select(m.UNMAPPED)}[1h]))",
+    "Values counted under other in the last hour, because the program's profile does not know the code, by field.",
+)
+CONFLICTS = _signal(
+    "partition_conflicts",
+    "Records on another partition than the program's own, in the last 15 minutes",
+    "count",
+    "program",
+    f"round({total('program', grown(m.CONFLICTS, over='15m'))})",
+    "Records found on another partition than the program's own in the last 15 minutes; they were sent on to it, and "
+    "nothing was lost. Estimated by Prometheus.",
+)
+DISORDER = _signal(
+    "interval_disorder",
+    "Intervals that ended before they began",
+    "count",
+    "program interval",
+    total("program interval", counted(m.DISORDER)),
+    "Intervals found in the chosen time whose second point came before their first; they are in no response time.",
+)
+WORKERS_UP = _signal(
+    "worker_up",
+    "Worker answers Prometheus",
+    "count",
+    "instance",
+    f"max by (instance) ({select(UP, JOB)})",
+    "1 if the worker answered the last scrape, else 0.",
+)
+NO_WORKERS = _signal(
+    "workers_missing",
+    "No worker is known to Prometheus",
+    "count",
+    "job",
+    f"absent({select(UP, JOB)})",
+    "1 if Prometheus has no worker to scrape at all, else no value.",
+)
+WORKERS_READY = _signal(
+    "worker_ready",
+    "Worker is ready",
+    "count",
+    "instance",
+    f"max by (instance) ({select(m.READY)})",
+    "1 once the worker is assigned its partitions and has recovered its programs, else 0; it shows no program before. "
+    "No value while it does not answer.",
+)
+VERSIONS = _signal(
+    "worker_version",
+    "Workers by version",
+    "count",
+    "version",
+    total("version", select(m.BUILD)),
+    "Workers that answer, by the version of carewatch that runs.",
+)

@@ -1,0 +1,100 @@
+"""Response times: each from a named point to a named point, with its count. Dashboard `care-times`."""
+
+from __future__ import annotations
+
+from dashboards.catalogue import recorded
+from dashboards.catalogue.promql import counted, latest, select, since, total
+from dashboards.catalogue.signal import Definer, Signal
+from streams import metrics as m
+
+_signal = Definer(__name__)
+
+_WHAT = (
+    "from the interval's first named point to its second; received_to_... is to the first CARE unit of a call, the others "
+    "are of each CARE unit. Observed when the second point is recorded; negative ones are left out."
+)
+
+
+def _quantile(q: float, by: str) -> str:
+    """The quantile in the chosen time; the count beside it says how much it is worth."""
+    return f"histogram_quantile({q:g}, {total(f'{by} le', counted(m.INTERVAL, part='_bucket'))})"
+
+
+def _spread(name: str, by: str, of: str) -> tuple[Signal, Signal, Signal]:
+    """Median, 90th percentile and count by some labels."""
+    return (
+        _signal(
+            f"interval_p50_by_{name}",
+            f"Median time {of}",
+            "seconds",
+            by,
+            _quantile(0.5, by),
+            f"Half of the times in the chosen time were shorter, {_WHAT} Estimated within the bucket it falls in.",
+        ),
+        _signal(
+            f"interval_p90_by_{name}",
+            f"90th percentile of the time {of}",
+            "seconds",
+            by,
+            _quantile(0.9, by),
+            f"Nine of ten times in the chosen time were shorter, {_WHAT} Estimated within the bucket it falls in.",
+        ),
+        _signal(
+            f"interval_count_by_{name}",
+            f"Number of times measured {of}",
+            "count",
+            by,
+            total(by, counted(m.INTERVAL, part="_count")),
+            f"How many times were observed in the chosen time, {_WHAT}",
+        ),
+    )
+
+
+P50, P90, COUNT = _spread("interval", "program interval", "by interval")
+AREA_P50, AREA_P90, AREA_COUNT = _spread("area", "program area interval", "by area")
+TEAM_P50, TEAM_P90, TEAM_COUNT = _spread("team", "program team interval", "by team")
+
+TARGET = _signal(
+    "interval_target",
+    "Target",
+    "seconds",
+    "program team interval",
+    latest(m.TARGET),
+    "The target of an interval for a team, from the program's profile. The histogram has an edge at each target.",
+)
+#: The target as a bucket's label: a target of 300 s is the bucket le="300.0".
+_AT_TARGET = (
+    'label_replace(count_values by (program, team, interval) ("le", '
+    f'{latest(m.TARGET)}), "le", "$1.0", "le", "([0-9]+)")'
+)
+WITHIN_TARGET = _signal(
+    "interval_share_within_target",
+    "Share within target",
+    "ratio",
+    "program team interval",
+    total(
+        "program team interval",
+        f"{total('program team interval le', counted(m.INTERVAL, part='_bucket'))}"
+        f" * on (program, team, interval, le) {_AT_TARGET}",
+    )
+    + f" / ({TEAM_COUNT.expr} > 0)",
+    "Times of the chosen time that were at most the team's target, out of all observed, by interval. Exact: the histogram "
+    "has an edge at each target. Intervals without a target are left out; no value without times.",
+)
+DISTRIBUTION = _signal(
+    "interval_distribution",
+    "Distribution of times",
+    "count",
+    "interval le",
+    total("interval le", since(recorded.INTERVAL, "$__interval")),
+    f"How many times ended in each step of the graph, by upper edge: {_WHAT} Over all areas.",
+)
+P90_OVER_TIME = _signal(
+    "interval_p90_over_day",
+    "90th percentile of the time by interval, over 24 hours",
+    "seconds",
+    "program interval",
+    f"histogram_quantile(0.9, sum by (program, interval, le) ({select(recorded.INTERVAL)} - "
+    f"({select(recorded.INTERVAL)} offset 1d or {select(recorded.INTERVAL)} * 0)))",
+    f"Nine of ten times in the 24 hours before each point of the graph were shorter, {_WHAT} Over all areas.",
+)
