@@ -1,7 +1,7 @@
 """`carewatch demo`: all of it on this machine, without Docker.
 
-A broker, the topics, a worker, days of simulated history and then three programs live, and Prometheus where it can
-be had. Every child ends with the demo, however it ends.
+A broker, the topics, a worker, days of simulated history and then three programs live, and Prometheus with the
+rules and Alertmanager where they can be had. Every child ends with the demo, however it ends.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from typing import NamedTuple
 
 from carewatch.native.kafka import KafkaBroker, kafka_available
 from carewatch.native.process import Child, StackError, free_port, wait_for
-from carewatch.native.prometheus import Prometheus, find_binaries
+from carewatch.native.prometheus import Alertmanager, Prometheus, configure, find_binaries
 from carewatch.native.tansu import TansuBroker, tansu_available
 from carewatch.scrape import Numbers, scrape
 from carewatch.settings import PROGRAMS, whole
+from dashboards.build import ROOT
 from feeds.topics import ensure_topics
 from streams import metrics as m
 from streams.programs import load_all
 
-PROMETHEUS_CONFIG = Path(__file__).parent.parent / "dashboards" / "prometheus" / "prometheus.yml"
-SHIPPED_TARGET = "127.0.0.1:6066"
+PROMETHEUS_CONFIG = ROOT / "dashboards" / "prometheus" / "prometheus.yml"
+ALERTMANAGER_CONFIG = ROOT / "dashboards" / "alertmanager" / "alertmanager.yml"
 #: Seconds between the lines that show the live numbers.
 EVERY = 10.0
 #: Tansu forms a group within seconds only with these (Kafka's clients allow for slower brokers), and knows no
@@ -131,10 +132,18 @@ class _Demo:
         if binaries.prometheus is None:
             _say("prometheus  not started: it is not installed")
             return
+        alertmanager = None
+        if binaries.alertmanager is None:
+            _say("alertmanager  not started: it is not installed")
+        else:
+            alertmanager = self._stack.enter_context(Alertmanager(ALERTMANAGER_CONFIG, binaries=binaries))
         config = self._folder / "prometheus.yml"
-        config.write_text(PROMETHEUS_CONFIG.read_text().replace(SHIPPED_TARGET, f"127.0.0.1:{port}"))
+        address = alertmanager.address if alertmanager else None
+        configure(PROMETHEUS_CONFIG, config, worker=f"127.0.0.1:{port}", alertmanager=address)
         server = self._stack.enter_context(Prometheus(config, binaries=binaries))
         _say(f"prometheus  {server.url}")
+        if alertmanager:
+            _say(f"alerts      {alertmanager.url}")
 
 
 class _Row(NamedTuple):

@@ -1,4 +1,4 @@
-"""Prometheus on this machine: finding its programs, and running one server."""
+"""Prometheus and Alertmanager on this machine: finding their programs, and running one server of each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import yaml
+
 from carewatch.native.process import Child, Say, StackError, cache_dir, free_port, locked, silent, wait_for
+
+#: With Prometheus's default of a minute, an alert that fires just after its start or a reload can be late by as much.
+RULE_OPTIONS = ("--rules.alert.resend-delay=10s",)
 
 _PACKAGES = ("prometheus", "prometheus-alertmanager")
 
@@ -46,16 +51,12 @@ def find_binaries(say: Say = silent, fetch: bool = False) -> Binaries:
     return _find()
 
 
-class Prometheus:
-    """One Prometheus server on 127.0.0.1, data in a temporary folder. A context manager.
+class _Server:
+    """A server with a health page on 127.0.0.1, data in a temporary folder. A context manager."""
 
-    Args:
-        config: The configuration file; it is read in place, so that relative paths in it keep their meaning.
-        binaries: Where the programs are; `find_binaries` without a download if None.
-        start_timeout: Seconds that the start may take.
-    """
+    name = ""
 
-    def __init__(self, config: Path, *, binaries: Binaries | None = None, start_timeout: float = 30.0) -> None:
+    def __init__(self, config: Path, binaries: Binaries | None, start_timeout: float) -> None:
         self.port = free_port()
         self._config = config.absolute()
         self._binaries = binaries
@@ -66,7 +67,12 @@ class Prometheus:
     @property
     def url(self) -> str:
         """The server's address, ``http://127.0.0.1:PORT``, without a slash at the end."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.address}"
+
+    @property
+    def address(self) -> str:
+        """The server's address, ``127.0.0.1:PORT``."""
+        return f"127.0.0.1:{self.port}"
 
     @property
     def alive(self) -> bool:
@@ -82,25 +88,19 @@ class Prometheus:
         """Start the server and return when it is ready. Does nothing if it was started.
 
         Raises:
-            StackError: Prometheus is missing or did not come up (a wrong configuration file, for instance);
+            StackError: The program is missing or did not come up (a wrong configuration file, for instance);
                 nothing is left behind.
         """
         if self._temp is not None:
             return
-        program = (self._binaries or find_binaries()).prometheus
+        program = self._program(self._binaries or find_binaries())
         if program is None:
-            raise StackError("Prometheus was not found: install it, so that `prometheus` is on PATH")
-        self._temp = tempfile.TemporaryDirectory(prefix="carewatch-prometheus-", ignore_cleanup_errors=True)
+            raise StackError(f"{self.name} was not found: install it, so that it is on PATH")
+        self._temp = tempfile.TemporaryDirectory(prefix=f"carewatch-{self.name}-", ignore_cleanup_errors=True)
         folder = Path(self._temp.name)
-        options = [
-            f"--config.file={self._config}",
-            f"--storage.tsdb.path={folder / 'data'}",
-            f"--web.listen-address=127.0.0.1:{self.port}",
-            "--log.level=warn",
-        ]
         try:
-            self._child = Child("prometheus", [str(program), *options], folder)
-            wait_for(self._ready, self._start_timeout, "Prometheus to be ready", self._child)
+            self._child = Child(self.name, [str(program), *self._options(folder)], folder)
+            wait_for(self._ready, self._start_timeout, f"{self.name} to be ready", self._child)
         except BaseException:
             self.stop()
             raise
@@ -125,6 +125,12 @@ class Prometheus:
     ) -> None:
         self.stop()
 
+    def _program(self, binaries: Binaries) -> Path | None:
+        raise NotImplementedError
+
+    def _options(self, folder: Path) -> list[str]:
+        raise NotImplementedError
+
     def _ready(self) -> bool:
         # Not urllib, which would send the request through a proxy named in the environment.
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2.0)
@@ -135,6 +141,75 @@ class Prometheus:
             return False
         finally:
             connection.close()
+
+
+class Prometheus(_Server):
+    """One Prometheus server.
+
+    Args:
+        config: The configuration file; it is read in place, so that relative paths in it keep their meaning.
+        binaries: Where the programs are; `find_binaries` without a download if None.
+        start_timeout: Seconds that the start may take.
+    """
+
+    name = "prometheus"
+
+    def __init__(self, config: Path, *, binaries: Binaries | None = None, start_timeout: float = 30.0) -> None:
+        super().__init__(config, binaries, start_timeout)
+
+    def _program(self, binaries: Binaries) -> Path | None:
+        return binaries.prometheus
+
+    def _options(self, folder: Path) -> list[str]:
+        return [
+            f"--config.file={self._config}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address={self.address}",
+            "--log.level=warn",
+            *RULE_OPTIONS,
+        ]
+
+
+class Alertmanager(_Server):
+    """One Alertmanager, alone: without a cluster.
+
+    Args:
+        config: The configuration file.
+        binaries: Where the programs are; `find_binaries` without a download if None.
+        start_timeout: Seconds that the start may take.
+    """
+
+    name = "alertmanager"
+
+    def __init__(self, config: Path, *, binaries: Binaries | None = None, start_timeout: float = 30.0) -> None:
+        super().__init__(config, binaries, start_timeout)
+
+    def _program(self, binaries: Binaries) -> Path | None:
+        return binaries.alertmanager
+
+    def _options(self, folder: Path) -> list[str]:
+        return [
+            f"--config.file={self._config}",
+            f"--storage.path={folder / 'data'}",
+            f"--web.listen-address={self.address}",
+            "--cluster.listen-address=",
+            "--log.level=warn",
+        ]
+
+
+def configure(shipped: Path, to: Path, *, worker: str, alertmanager: str | None) -> None:
+    """Write a copy of the shipped Prometheus configuration with other addresses, each ``HOST:PORT``.
+
+    Without an Alertmanager the rules are looked at and nobody is told.
+    """
+    config = yaml.safe_load(shipped.read_text(encoding="utf-8"))
+    config["rule_files"] = [str((shipped.parent / file).absolute()) for file in config["rule_files"]]
+    config["scrape_configs"][0]["static_configs"] = [{"targets": [worker]}]
+    if alertmanager:
+        config["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [alertmanager]}]}]
+    else:
+        del config["alerting"]
+    to.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
 
 
 def _cached() -> Path:

@@ -3,8 +3,9 @@
 A `Site` is what one installation would be: topics under its own prefix and one consumer group. Tests share a broker
 and never a site.
 
-`CAREWATCH_TEST_BROKER=host:port` uses a running Kafka instead of starting one. `CAREWATCH_REQUIRE_KAFKA=1` and
-`CAREWATCH_REQUIRE_TANSU=1` fail where the tests would be skipped for want of Java, Kafka or Tansu.
+`CAREWATCH_TEST_BROKER=host:port` uses a running Kafka instead of starting one. `CAREWATCH_REQUIRE_KAFKA=1`,
+`CAREWATCH_REQUIRE_TANSU=1` and `CAREWATCH_REQUIRE_PROMETHEUS=1` fail where the tests would be skipped for want of Java,
+Kafka, Tansu, Prometheus or Alertmanager.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from agents.collector import HELD
 from carewatch.native.kafka import KafkaBroker, kafka_available
 from carewatch.native.process import Child
+from carewatch.native.prometheus import Binaries, find_binaries
 from carewatch.native.tansu import TansuBroker, tansu_available
 from carewatch.scrape import Numbers, Scrape, scrape
 from feeds.simulate import builtin, load_simulation, simulate
@@ -89,6 +91,15 @@ def unless(reason: str | None, *, required: bool = False) -> None:
 def require_kafka() -> None:
     """Skip, or fail if so asked, where Kafka cannot be started."""
     unless(kafka_available(), required=os.environ.get("CAREWATCH_REQUIRE_KAFKA") == "1")
+
+
+def require_prometheus() -> Binaries:
+    """Prometheus, Alertmanager and their tools. Skip, or fail if so asked, where one is not installed."""
+    found = find_binaries()
+    missing = [name for name in ("prometheus", "promtool", "alertmanager", "amtool") if getattr(found, name) is None]
+    reason = f"not installed: {', '.join(missing)}; Debian has prometheus, prometheus-alertmanager" if missing else None
+    unless(reason, required=os.environ.get("CAREWATCH_REQUIRE_PROMETHEUS") == "1")
+    return found
 
 
 def session_kafka(config: pytest.Config) -> Broker:

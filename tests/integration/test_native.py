@@ -8,7 +8,6 @@ import sys
 import threading
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import kafka as kafka_python
 import psutil
@@ -17,11 +16,9 @@ from kafka.admin import NewTopic
 
 from carewatch.native.kafka import KafkaBroker, kafka_available, kafka_libs
 from carewatch.native.process import Child, StackError, free_port, port_open, wait_for
-from carewatch.native.prometheus import Prometheus, find_binaries
+from carewatch.native.prometheus import Prometheus
 from carewatch.native.tansu import LACKS, TansuBroker, tansu_available
-
-if TYPE_CHECKING:
-    from tests.integration.harness import Broker
+from tests.integration.harness import Broker, require_prometheus
 
 pytestmark = pytest.mark.integration
 
@@ -214,9 +211,7 @@ def test_tansu_says_what_it_lacks_and_leaves_nothing() -> None:
 
 
 def test_prometheus_starts_on_loopback_and_leaves_nothing(tmp_path: Path) -> None:
-    binaries = find_binaries()
-    if binaries.prometheus is None:
-        pytest.skip("Prometheus is not installed")
+    binaries = require_prometheus()
     config = tmp_path / "prometheus.yml"
     config.write_text("global: {scrape_interval: 1s}\n")
     with Prometheus(config, binaries=binaries) as server:

@@ -101,7 +101,7 @@ class Query:
         matching = node.modifier.matching if node.modifier else None
         scalar = not left or not right
         if matching is None:
-            if not scalar and left != right:
+            if not scalar and left != right and str(node.op) != "or":
                 self.problems.append(
                     f"{node.op} of series with labels {sorted(left)} and {sorted(right)}, without on ()"
                 )
