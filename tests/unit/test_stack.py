@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import fnmatch
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,9 @@ EXAMPLE = (ROOT / ".env.example").read_text()
 VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
 LOCKED = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
 
+#: Where the tools of the virtual environment are.
+BIN = str(Path(sys.executable).parent)
+
 services = pytest.mark.parametrize("name", SERVICES)
 
 
@@ -38,6 +44,20 @@ def by_default(text: str) -> str:
 def config(path: str) -> dict[str, Any]:
     loaded: dict[str, Any] = yaml.safe_load((ROOT / "dashboards" / path).read_text())
     return loaded
+
+
+def test_the_compose_file_is_of_the_compose_specification() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(COMPOSE_FILE)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_dockerfile_has_no_lint() -> None:
+    hadolint = shutil.which("hadolint", path=BIN) or shutil.which("hadolint")
+    if hadolint is None:
+        pytest.skip("hadolint's package is for Linux on x86-64; elsewhere install hadolint")
+    done = subprocess.run([hadolint, str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 @services
