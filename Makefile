@@ -12,5 +12,5 @@ generate: setup
 	.venv/bin/carewatch dashboards build
 
 lock: setup
-	.venv/bin/uv pip compile pyproject.toml --extra dev --extra demo --universal --python-version 3.11 \
+	.venv/bin/uv pip compile pyproject.toml --extra dev --extra demo --extra rocksdb --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-annotate -o requirements.lock

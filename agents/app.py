@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from typing import Any, cast
 
 import faust
@@ -14,11 +14,13 @@ from agents.changelog import Changelog, Records
 from agents.fence import MAX_BATCH_BYTES, MAX_RECORD_BYTES, Claims
 from agents.intake import Headers, Intake
 from agents.lease import Lease
+from agents.local_copy import LocalCopy
 from agents.order import Order
 from agents.owner import Owner
 from agents.pipeline import Pipeline
+from agents.recovery import RecoveryWatch
 from agents.settings import Settings
-from agents.store import Table
+from agents.store import RECOVERY_BUFFER, Table
 from agents.transport import Consumer, Progress, TableManager, Transport, Untouched
 from streams.events import TOPICS, Topic
 from streams.programs import Profile
@@ -27,6 +29,8 @@ log = structlog.get_logger()
 
 #: Records of one poll: what is applied in one go keeps the loop for some ten milliseconds.
 MAX_POLL_RECORDS = 1000
+#: How long the changelog keeps the end of a record after compaction; a local copy must not be older (local_copy.py).
+DELETE_RETENTION_MS = 24 * 3600 * 1000
 #: Seconds that a broker may be away before a record counts as not stored, and the worker ends.
 PRODUCER_TIMEOUT = 120.0
 #: Messages (records, or batches of them) that may be applied and not yet durable, for each partition.
@@ -91,11 +95,15 @@ class Worker:
                 "state",
                 partitions=settings.partitions,
                 schema=Untouched(),
-                extra_topic_configs={"max.message.bytes": MAX_RECORD_BYTES},
+                recovery_buffer_size=RECOVERY_BUFFER if settings.batched else 1000,
+                extra_topic_configs={"max.message.bytes": MAX_RECORD_BYTES, "delete.retention.ms": DELETE_RETENTION_MS},
             ),
         )
         self.claims = Claims(settings, self.table.changelog_topic.get_topic_name)
-        cast(TableManager, self.app.tables).claim = self.claims.take
+        tables = cast(TableManager, self.app.tables)
+        tables.before_recovery = self._before_recovery
+        self.table.watch = self.recovery = RecoveryWatch(lambda: tables.recovery.active_remaining_total())
+        self.table.local = LocalCopy(settings.data) if settings.data else None
         self.changelog = Changelog(self._write, self._changes, self.app.crash_soon, MAX_WAITING[settings.batched])
         self.intake = Intake(
             self.owner,
@@ -108,6 +116,7 @@ class Worker:
             inputs=settings.inputs,
             deadletter=settings.deadletter,
         )
+        self._taking: Iterator[str] | None = None
         for topic in TOPICS:
             self._add_agent(topic)
         self.app.on_partitions_revoked.connect(self._on_revoked, weak=False)
@@ -139,8 +148,7 @@ class Worker:
         return changes
 
     async def _write(self, partition: int, records: Records) -> None:
-        offset = await self.claims.write(partition, records)
-        self.table.store.written(partition, offset)
+        await self.table.store.written(partition, records, await self.claims.write(partition, records))
 
     async def _on_revoked(self, *args: Any, **kwargs: Any) -> None:
         if not await self.stop_taking(self.settings.rebalance_timeout / 2):
@@ -151,19 +159,25 @@ class Worker:
     async def stop_taking(self, within: float) -> bool:
         """Own nothing any more, once what was applied is durable; False if that took too long (seconds)."""
         self.owner.ready = False
+        self._taking = None
         drained = await self.changelog.drain(within)
         self.changelog.forget()
         self.owner.drop()
         self.order.reset()
+        self.recovery.give_up()
         return drained
+
+    async def _before_recovery(self, partitions: set[int]) -> None:
+        self.recovery.begin()
+        await self.claims.take(partitions)
 
     async def _on_recovered(self) -> None:
         try:
-            self._take_over()
+            await self._take_over()
         except Exception as error:  # noqa: BLE001  # Faust does not look at what a callback raises
             self.app.crash_soon(error)
 
-    def _take_over(self) -> None:
+    async def _take_over(self) -> None:
         if self._consumer.sharing_out:
             return  # a rebalance has begun again, and another recovery comes after it
         # Faust now seeks the inputs to the committed offsets and empties the agents' queues, with the fetcher running
@@ -172,8 +186,14 @@ class Worker:
         self.changelog.forget()
         inputs = self.settings.inputs
         mine = {tp.partition for tp in self.app.consumer.assignment() if tp.topic in inputs}
-        self.owner.take({partition: self.table.store.partitions[partition] for partition in mine})
-        log.info("recovered", partitions=sorted(mine), programs=sorted(s.profile.program for s in self.owner.states()))
+        taking = self._taking = self.owner.taking({number: self.table.store.partitions[number] for number in mine})
+        for _ in taking:
+            await asyncio.sleep(0)  # a state may take a while to build; /healthz is to be answered meanwhile
+            if self._taking is not taking:
+                return  # the partitions were revoked
+        programs = sorted(state.profile.program for state in self.owner.states())
+        took = self.recovery.end()
+        log.info("recovered", partitions=sorted(mine), programs=programs, seconds=round(took, 3))
 
     def _progress(self, topic: Topic, partition: int) -> Progress | None:
         return self._consumer.progress(self.settings.topic(topic), partition)

@@ -108,6 +108,11 @@ class WorkerCollector(Collector):
                 for topic in topics
             ],
         )
+        recovery = self._worker.recovery
+        yield m.RECOVERY_REMAINING, [((), recovery.remaining)]
+        yield m.RECOVERY_RECORDS, [((), recovery.records)]
+        yield m.RECOVERY_COMPLETED, [((), recovery.completed)]
+        yield m.RECOVERY_SECONDS, [] if recovery.seconds is None else [((), recovery.seconds)]
         yield m.READY, [((), float(ready))]
         yield m.BUILD, [((self._version,), 1.0)]
 

@@ -40,7 +40,12 @@ class Owner:
 
     def take(self, partitions: Mapping[int, Mapping[bytes, bytes]]) -> None:
         """Own these partitions, with the records that the table holds of them."""
-        self._states = {}
+        for _ in self.taking(partitions):
+            pass
+
+    def taking(self, partitions: Mapping[int, Mapping[bytes, bytes]]) -> Iterator[str]:
+        """`take` a program at a time: gives the id of each as its state is there. Ready after the last one."""
+        self.drop()
         for partition, stored in partitions.items():
             records: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
             for key, value in stored.items():
@@ -48,7 +53,8 @@ class Owner:
                 records[program][of_state] = value
             for program, profile in self.profiles.items():
                 if self.homes[program] == partition:
-                    self._states[program] = ProgramState(profile, self._bounds, records.get(program))
+                    self._states[program] = ProgramState(profile, self._bounds, records.pop(program, None))
+                    yield program
         self.ready = True
 
     def rebuild(self, program: str, stored: Mapping[bytes, bytes]) -> None:

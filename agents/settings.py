@@ -28,6 +28,7 @@ class Settings:
     heartbeat_interval: float = 2.0
     rebalance_timeout: float = 10.0
     batched: bool = True  # one message a poll and partition; else one a record, as Faust has it
+    data: Path | None = None  # where to keep a copy of the state; none: recover from the broker alone
     fencing: bool = True  # off only for a broker that knows no transactional ids
     fetch_wait: float = 0.025  # how long a fetch may wait for records; a new event is seen at most this much later
 

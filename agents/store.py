@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import faust
+import structlog
 from faust.stores.memory import Store as MemoryStore
 from faust.types import TP
+
+from agents.local_copy import LocalCopy
+from agents.recovery import RecoveryWatch
+
+log = structlog.get_logger()
+
+#: Messages of the changelog that are put aside before they are taken in; a batch is up to a thousand records.
+RECOVERY_BUFFER = 8
 
 
 class Store(MemoryStore[bytes, bytes]):
     """Records by partition and key. Filled by recovery and by the owner of a partition, who writes the changelog."""
+
+    watch: RecoveryWatch
+    local: LocalCopy | None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -27,8 +40,12 @@ class Store(MemoryStore[bytes, bytes]):
         for event in batch:
             message = event.message
             records = message.value if isinstance(message.value, (list, tuple)) else (message,)
-            self.put(message.partition, ((record.key, record.value) for record in records))
+            changes = [(record.key, record.value) for record in records]
+            self.put(message.partition, changes)
             self.offsets[message.partition] = message.offset
+            self.watch.read(len(changes))
+            if self.local is not None:
+                self.local.save(message.partition, changes, message.offset)
 
     def put(self, partition: int, records: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Set records; None takes one out."""
@@ -39,13 +56,26 @@ class Store(MemoryStore[bytes, bytes]):
             else:
                 kept[key] = value
 
-    def written(self, partition: int, offset: int) -> None:
-        """All that was put is durable in the changelog, up to this offset."""
-        self.offsets[partition] = offset
+    async def written(self, partition: int, records: Mapping[bytes, bytes | None], offset: int) -> None:
+        """These records, which were put, are durable in the changelog now, up to this offset (-1: not known which)."""
+        self.offsets[partition] = offset = max(offset, self.offsets.get(partition, -1))
+        if self.local is not None:
+            await asyncio.to_thread(self.local.save, partition, records.items(), offset)
 
     def persisted_offset(self, tp: TP) -> int | None:
         """Where the next recovery reads on; None: from the beginning."""
-        return self.offsets.get(tp.partition)
+        partition = tp.partition
+        if partition not in self.offsets and self.local is not None and (found := self.local.load(partition)):
+            self.offsets[partition], self.partitions[partition] = found
+            log.info("read the copy of the changelog", partition=partition, records=len(found[1]))
+        return self.offsets.get(partition)
+
+    def forget(self, partition: int) -> None:
+        """What we have of a partition is of another changelog."""
+        self.offsets.pop(partition, None)
+        self.partitions.pop(partition, None)
+        if self.local is not None:
+            self.local.drop(partition)
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """Drop what is of partitions that went elsewhere: it is stale from now on, and is read anew if it comes back."""
@@ -53,13 +83,20 @@ class Store(MemoryStore[bytes, bytes]):
         for partition in self.partitions.keys() - mine:
             del self.partitions[partition]
             self.offsets.pop(partition, None)
+            if self.local is not None:
+                self.local.close(partition)
 
 
 class Table(faust.Table[bytes, bytes]):
     """A table over our store."""
 
+    watch: RecoveryWatch
+    local: LocalCopy | None = None
+
     def _new_store(self) -> Store:
-        return Store("memory://", self.app, self, table_name=self.name, loop=self.loop)
+        store = Store("memory://", self.app, self, table_name=self.name, loop=self.loop)
+        store.watch, store.local = self.watch, self.local
+        return store
 
     @property
     def store(self) -> Store:

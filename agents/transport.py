@@ -232,8 +232,15 @@ class Recovery(recovery.Recovery):
     """
 
     async def _build_highwaters(self, consumer: Any, tps: set[TP], destination: Any, title: str) -> None:
-        await cast(TableManager, self.tables).claim({tp.partition for tp in tps})
+        await cast(TableManager, self.tables).before_recovery({tp.partition for tp in tps})
         await super()._build_highwaters(consumer, tps, destination, title)
+        for tp in tps:
+            if (self.active_offsets[tp] or -1) > destination[tp]:
+                log.error(
+                    "the changelog went back (was its topic made anew?); reading all of it", partition=tp.partition
+                )
+                cast(Any, self.tp_to_table[tp]).data.forget(tp.partition)
+                self.active_offsets[tp] = cast(Any, None)
 
     async def _wait(self, coro: Any, timeout: Any = None) -> None:  # noqa: ASYNC109  # Faust's signature
         try:
@@ -247,8 +254,8 @@ class Recovery(recovery.Recovery):
 class TableManager(manager.TableManager):
     """Tables with our recovery."""
 
-    #: Claims partitions of the changelog, and gives all others up.
-    claim: Callable[[set[int]], Awaitable[None]]
+    #: Called with our partitions of the changelog before their ends are looked up.
+    before_recovery: Callable[[set[int]], Awaitable[None]]
 
     @property
     def recovery(self) -> Recovery:

@@ -59,6 +59,7 @@ def worker_settings(broker: str, programs: Path, web_host: str, web_port: int) -
         partitions=whole("PARTITIONS", 8, 1),
         replication=whole("REPLICATION", 1, 1),
         batched=_either("PATH", "batch", "plain"),
+        data=Path(data) if (data := default("DATA", "")) else None,
         fencing=_either("FENCING", "on", "off"),
         session_timeout=session,
         heartbeat_interval=heartbeat,

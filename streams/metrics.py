@@ -163,9 +163,36 @@ LATE = _m(
     "Events of a closed call; they completed its record and moved no counter.",
 )
 DELAY = _m("care_event_delay_seconds", "histogram", "topic", "Time from an event's `at` to its being applied.")
+RECOVERY_REMAINING = _m(
+    "care_recovery_remaining_records",
+    "gauge",
+    "",
+    "Changelog records that the recovery under way still has to read; 0 when none is.",
+)
+RECOVERY_RECORDS = _m("care_recovery_records_total", "counter", "", "Changelog records read in recoveries.")
+RECOVERY_COMPLETED = _m("care_recovery_completed_total", "counter", "", "Recoveries completed.")
+RECOVERY_SECONDS = _m(
+    "care_recovery_duration_seconds",
+    "gauge",
+    "",
+    "Time from the assignment of programs to their numbers being there again, of the last recovery; no sample before it.",
+)
 READY = _m("care_worker_ready", "gauge", "", "1 once the worker is assigned and recovered.")
 BUILD = _m("care_build_info", "gauge", "version", "The version that runs; always 1.")
-PIPELINE_METRICS = (EVENTS, REJECTED, DUPLICATE, LATE, CONFLICTS, DELAY, READY, BUILD)
+PIPELINE_METRICS = (
+    EVENTS,
+    REJECTED,
+    DUPLICATE,
+    LATE,
+    CONFLICTS,
+    DELAY,
+    RECOVERY_REMAINING,
+    RECOVERY_RECORDS,
+    RECOVERY_COMPLETED,
+    RECOVERY_SECONDS,
+    READY,
+    BUILD,
+)
 
 
 def reference() -> str:

@@ -11,6 +11,7 @@ import pytest
 from agents.collector import WorkerCollector
 from agents.owner import Owner
 from agents.pipeline import Pipeline
+from agents.recovery import RecoveryWatch
 from carewatch.settings import PROGRAMS
 from streams import metrics as m
 from streams.clock import Micros
@@ -25,7 +26,9 @@ def test_an_event_that_is_counted_is_in_the_numbers(monkeypatch: pytest.MonkeyPa
     owner = Owner(load_all(PROGRAMS), 8)
     owner.take({partition: {} for partition in range(8)})
     pipeline = Pipeline()
-    worker: Any = SimpleNamespace(owner=owner, pipeline=pipeline, caught_up=lambda program: True)
+    worker: Any = SimpleNamespace(
+        owner=owner, pipeline=pipeline, ready=True, recovery=RecoveryWatch(lambda: 0), caught_up=lambda program: True
+    )
     read = WorkerCollector.program
 
     def meanwhile(self: WorkerCollector, state: ProgramState, now: Micros) -> list[Family]:

@@ -1,0 +1,59 @@
+"""The copy of the changelog on disk is a prefix of it, and is used only while nothing can be missing in it."""
+
+from pathlib import Path
+
+import pytest
+
+from agents.local_copy import OLDEST, LocalCopy
+from agents.settings import WorkerError
+
+NOW = 1_800_000_000_000_000
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "new" / "data"
+
+
+def reopened(copy: LocalCopy, folder: Path) -> LocalCopy:
+    copy.close(3)
+    return LocalCopy(folder)
+
+
+def test_holds_what_was_saved_and_how_far_it_goes(folder: Path) -> None:
+    copy = LocalCopy(folder)
+    assert copy.load(3, NOW) is None
+    copy.save(3, [(b"p|a", b"1"), (b"p|b", b""), (b"p|c", b"3")], 7, NOW)
+    copy.save(3, [(b"p|a", b"2"), (b"p|c", None), (b"p|never", None)], 9, NOW)
+    copy = reopened(copy, folder)
+    assert copy.load(3, NOW) == (9, {b"p|a": b"2", b"p|b": b""})
+    assert copy.load(4, NOW) is None, "another partition has a copy of its own"
+
+
+def test_too_old_a_copy_is_not_used_and_goes(folder: Path) -> None:
+    copy = LocalCopy(folder)
+    copy.save(3, [(b"p|a", b"1")], 7, NOW)
+    assert copy.load(3, NOW + OLDEST) is not None
+    assert copy.load(3, NOW + OLDEST + 1) is None
+    assert copy.load(3, NOW) is None
+
+
+def test_a_dropped_copy_is_gone(folder: Path) -> None:
+    copy = LocalCopy(folder)
+    copy.save(3, [(b"p|a", b"1")], 7, NOW)
+    copy.drop(3)
+    assert copy.load(3, NOW) is None
+
+
+def test_a_folder_that_another_worker_has_is_a_plain_error(folder: Path) -> None:
+    copy = LocalCopy(folder)
+    copy.save(3, [], 7, NOW)
+    with pytest.raises(WorkerError, match="each worker needs a folder of its own") as raised:
+        LocalCopy(folder).load(3, NOW)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_folder_that_cannot_be_is_a_plain_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WorkerError, match="give a folder to write to"):
+        LocalCopy(tmp_path / "file" / "data")
