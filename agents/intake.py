@@ -91,8 +91,7 @@ class Intake:
         message = event.message
         topic, partition = self._inputs[message.topic], message.partition
         await self._changelog.room(partition)
-        if topic == "dispatch":
-            await self._order.statuses_first(partition, message.offset)
+        await self._order.earlier_first(topic, partition, message.offset)
         if not self._owner.ready or not self._is_current(message):
             return  # shared out anew: whoever owns it now reads it again
         others: list[Awaitable[Any]] = []

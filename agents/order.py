@@ -1,8 +1,8 @@
-"""Statuses first: a dispatch record waits until the statuses that came before it are applied.
+"""Statuses first, then calls, then cases: a record waits until what it may ask for, and came before it, is applied.
 
-A call's result asks which units were on duty and free when it was received, and those come on another topic, read
-in any order against this one. The state asks by event time, so statuses may run ahead; they must not lag behind.
-See docs/decisions/0003-statuses-first.md.
+A call's result asks which units were on duty and free when it was received, an attempt at a follow-up asks for the
+team of the call that opened its case. Those come on another topic, read in any order against this one. They may run
+ahead; they must not lag behind. See docs/decisions/0003-statuses-first.md.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from streams.events import Topic
 
 log = structlog.get_logger()
 
-#: Seconds to wait while nothing moves: a feed that cannot be read must not hold up the calls for longer.
+#: Seconds to wait while nothing moves: a feed that cannot be read must not hold up the others for longer.
 PATIENCE = 5.0
 #: A log may end in offsets that are no records (transaction markers): fetched to the end and quiet this long is done.
 SETTLED = 0.1
@@ -25,8 +25,12 @@ SETTLED = 0.1
 LOOK = 0.005
 
 
+#: The topic that the records of a topic wait for.
+FIRST: dict[Topic, Topic] = {"dispatch": "status", "followup": "dispatch"}
+
+
 class Order:
-    """Knows, per partition, which dispatch records may go."""
+    """Knows, per partition, which records may go."""
 
     def __init__(
         self, progress: Callable[[Topic, int], Progress | None], handed_out: Callable[[Topic, int], int | None]
@@ -35,7 +39,7 @@ class Order:
         self._progress = progress
         self._handed_out = handed_out
         self._handled: dict[tuple[Topic, int], int] = {}
-        self._cleared: dict[int, int] = {}
+        self._cleared: dict[tuple[Topic, int], int] = {}
 
     def reset(self) -> None:
         """Forget everything: the partitions are being shared out anew."""
@@ -51,31 +55,34 @@ class Order:
         progress = self._progress(topic, partition)
         return progress is not None and self._next(topic, partition) >= progress.end
 
-    async def statuses_first(self, partition: int, offset: int) -> None:
-        """Wait until the statuses that were in the log when this dispatch record was fetched are applied."""
-        if offset < self._cleared.get(partition, 0):
+    async def earlier_first(self, topic: Topic, partition: int, offset: int) -> None:
+        """Wait until what a record may ask for, and was in the log when it was fetched, is applied."""
+        before = FIRST.get(topic)
+        if before is None or offset < self._cleared.get((topic, partition), 0):
             return
-        dispatch = self._progress("dispatch", partition)
-        if dispatch is None:
+        mine = self._progress(topic, partition)
+        if mine is None:
             return
         now = asyncio.get_running_loop().time
         end: int | None = None
         idle_since, seen = now(), -1
         while True:
-            status = self._progress("status", partition)
-            if status is not None and end is None and status.polled_at >= dispatch.polled_at:
-                end = status.end  # every status that came before our record lies below this
-            done = self._next("status", partition)
+            other = self._progress(before, partition)
+            if other is not None and end is None and other.polled_at >= mine.polled_at:
+                end = other.end  # everything that came before our record lies below this
+            done = self._next(before, partition)
             if done != seen:
                 idle_since, seen = now(), done
             settled = now() - idle_since > SETTLED
-            if end is not None and status is not None and (done >= end or (settled and status.position >= end)):
+            if end is not None and other is not None and (done >= end or (settled and other.position >= end)):
                 break
             if now() - idle_since > PATIENCE:
-                log.warning("statuses lag behind dispatch", partition=partition, offset=offset)
+                log.warning(
+                    "records lag behind those that ask for them", topic=before, partition=partition, offset=offset
+                )
                 break
             await asyncio.sleep(LOOK)
-        self._cleared[partition] = dispatch.position
+        self._cleared[topic, partition] = mine.position
 
     def _next(self, topic: Topic, partition: int) -> int:
         """The next offset to apply. Before the first one that is the committed offset, which the consumer starts at."""

@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     run = add("demo", demo.run, "everything on this machine: broker, worker, simulated programs", "carewatch demo")
     run.add_argument("--broker", help="use this broker (kafka://HOST:PORT) instead of starting one")
     run.add_argument("--web-port", type=_port, help="port of the worker's web (default: a free one)")
-    run.add_argument("--days", type=_days, default=7.0, help="days of history to load (default 7)")
+    run.add_argument("--days", type=_days, default=14.0, help="days of history to load (default 14)")
     run.add_argument("--seed", type=int, default=1, help="seed of the simulation (default 1)")
 
     run = add("worker", _worker, "run one worker", "carewatch worker --broker kafka://broker1:9092")

@@ -162,6 +162,8 @@ _ROWS = (
     _Row("waiting", m.CALLS_OPEN, lambda labels: labels["stage"] == "waiting"),
     _Row("past target", m.OVER_TARGET),
     _Row("closed today", m.TODAY),
+    _Row("follow-ups overdue", m.FOLLOWUPS, lambda labels: labels["state"] == "overdue"),
+    _Row("missed", m.FOLLOWUPS, lambda labels: labels["state"] == "missed"),
 )
 
 

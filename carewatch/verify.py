@@ -28,14 +28,16 @@ from carewatch.settings import worker_settings
 from streams import door
 from streams import metrics as m
 from streams.clock import Micros
-from streams.events import Topic
+from streams.events import TOPICS, Topic
 from streams.programs import Profile, load_all
 from streams.read import Spread, read
 from streams.state import ProgramState
 
 SHOWN = 10
-#: Dispatch records read ahead before the statuses that came before them are applied.
+#: Records of a topic read ahead before those that came before them on others are applied.
 ROUND = 100_000
+#: Each asks for what the next ones say, which is read further before it is applied; see agents/order.py.
+READ_IN_ORDER: tuple[Topic, ...] = ("followup", "dispatch", "status")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -74,7 +76,7 @@ async def _run(settings: Settings, profiles: Mapping[str, Profile], workers: lis
 
 
 class Fold:
-    """All events of the topics in one process: statuses before the dispatch records that came after them."""
+    """All events of the topics in one process: statuses before the calls that came after them, calls before the cases."""
 
     def __init__(self, settings: Settings, profiles: Mapping[str, Profile]) -> None:
         """A fold of nothing yet."""
@@ -82,8 +84,7 @@ class Fold:
         self._profiles = profiles
         self._owner = Owner(profiles, settings.partitions)
         self._owner.take({partition: {} for partition in range(settings.partitions)})
-        self._ahead = _reader(settings)
-        self._dispatch = _reader(settings)
+        self._readers: dict[Topic, AIOKafkaConsumer] = {topic: _reader(settings) for topic in TOPICS}
         self.records = self.applied = self.rejected = self.strangers = 0
 
     @property
@@ -95,32 +96,35 @@ class Fold:
         """Connect. Raises WorkerError if the broker does not answer."""
         try:
             with quiet():
-                await self._ahead.start()
-                await self._dispatch.start()
+                for reader in self._readers.values():
+                    await reader.start()
         except KafkaError as error:
             await self.stop()
             raise WorkerError(
                 f"{self._settings.broker} does not answer; start it or give another with --broker"
             ) from error
-        partitions = range(self._settings.partitions)
-        ahead: tuple[Topic, Topic] = ("status", "followup")
-        self._ahead.assign([TopicPartition(self._settings.topic(t), p) for t in ahead for p in partitions])
-        self._dispatch.assign([TopicPartition(self._settings.topic("dispatch"), p) for p in partitions])
+        for topic, reader in self._readers.items():
+            name = self._settings.topic(topic)
+            reader.assign([TopicPartition(name, number) for number in range(self._settings.partitions)])
 
     async def stop(self) -> None:
         """Disconnect."""
-        await self._ahead.stop()
-        await self._dispatch.stop()
+        for reader in self._readers.values():
+            await reader.stop()
 
     async def catch_up(self) -> None:
         """Apply everything that is in the topics now."""
+        await self._catch_up(*READ_IN_ORDER)
+
+    async def _catch_up(self, topic: Topic, *before: Topic) -> None:
+        """Apply the first of these topics, each round of it after everything that came before on the others."""
         while True:
-            calls = [record async for record in _to_end(self._dispatch, ROUND)]
-            async for record in _to_end(self._ahead):
+            found = [record async for record in _to_end(self._readers[topic], ROUND)]
+            if before:
+                await self._catch_up(*before)
+            for record in found:
                 self._apply(record)
-            for record in calls:
-                self._apply(record)
-            if len(calls) < ROUND:
+            if len(found) < ROUND:
                 return
 
     def _apply(self, record: Record) -> None:

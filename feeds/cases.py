@@ -89,14 +89,14 @@ def _overdose(world: World, plan: Overdoses) -> None:
 
 
 def _outreach(world: World, plan: Overdoses, team: Team, case: str, point: Checkpoint) -> Process:
-    """One or two attempts in person while the team works and the checkpoint is open."""
+    """Attempts in person, three at most, while the team works and the checkpoint is open."""
     if not world.chance(plan.reached_out):
         return
     opened = world.now
     opens, due = duration(point.opens), duration(point.due)
     spans = (round(world.rng.uniform(opens, due) / SECOND) * SECOND for _ in range(40))
     attempts = [span for span in spans if team.works(world.profile.local(opened + span))]
-    for span in sorted(attempts[: world.rng.choice((1, 1, 2))]):
+    for span in sorted(attempts[: world.rng.choice((1, 2, 3))]):
         yield opened + span - world.now
         located = world.chance(plan.located)
         world.emit(OutreachAttempted, case=case, located=located)

@@ -46,6 +46,7 @@ TOPICS: tuple[Topic, ...] = get_args(Topic)
 SOURCES: tuple[str, ...] = get_args(Source)
 STATUSES: tuple[str, ...] = get_args(UnitStatusCode)
 CASE_KINDS: tuple[str, ...] = get_args(CaseKind)
+ATTEMPT_RESULTS: tuple[str, ...] = get_args(AttemptResult)
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):

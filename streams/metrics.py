@@ -105,6 +105,51 @@ FREED = _m(
 FORCE = _m("care_use_of_force_total", "counter", "program level", "Uses of force by level.")
 NEEDLES = _m("care_needles_collected_total", "counter", "program area", "Needles collected.")
 REFERRALS = _m("care_referrals_total", "counter", "program service", "Referrals to services.")
+FOLLOWUPS = _m(
+    "care_followups",
+    "gauge",
+    "program team area followup state",
+    "Follow-ups neither completed, declined nor closed: scheduled before their opening, open until due, overdue until "
+    "they lapse, then missed for 30 days at most.",
+)
+NEXT_LAPSE = _m(
+    "care_followup_next_lapse_timestamp_seconds",
+    "gauge",
+    "program team",
+    "When the next open or overdue follow-up lapses; no sample when none is open or overdue.",
+)
+FOLLOWUPS_DUE = _m(
+    "care_followups_due",
+    "gauge",
+    "program team followup window result",
+    "Follow-ups that came due in the last 7 or 30 days (of 24 hours) up to now, by what became of them: completed before "
+    "they were due, completed_late, declined, closed with their case, missed, or pending.",
+)
+ATTEMPTS = _m(
+    "care_followup_attempts_total",
+    "counter",
+    "program team followup result",
+    "Attempts at follow-ups, by the team that the case had when the attempt was recorded; other before it was opened.",
+)
+OUTREACH = _m(
+    "care_outreach_attempts_total",
+    "counter",
+    "program area",
+    "Attempts to find a person, by the area that the case had when the attempt was recorded.",
+)
+LOCATED = _m(
+    "care_outreach_located_total",
+    "counter",
+    "program area",
+    "Outreach attempts that located the individual, not family or friends.",
+)
+CASES_ACTIVE = _m(
+    "care_cases_active",
+    "gauge",
+    "program kind",
+    "Cases opened and not closed. Case management counts until it is closed, other kinds until 30 days after their last "
+    "follow-up lapsed at most.",
+)
 PEOPLE = _m("care_people_served", "gauge", "program", "Distinct people (tokens) over the kept calls and cases.")
 UNMAPPED = _m(
     "care_unmapped_values_total", "counter", "program field", "Codes that the program's profile does not know."
@@ -145,6 +190,13 @@ PROGRAM_METRICS = (
     FORCE,
     NEEDLES,
     REFERRALS,
+    FOLLOWUPS,
+    NEXT_LAPSE,
+    FOLLOWUPS_DUE,
+    ATTEMPTS,
+    OUTREACH,
+    LOCATED,
+    CASES_ACTIVE,
     PEOPLE,
     UNMAPPED,
     DISORDER,
@@ -207,7 +259,7 @@ Generated from `streams/metrics.py`; do not edit. Served at `/metrics` in the Pr
 
 Every combination that a program's profile makes possible is there from the start at 0. Nothing of a program is there
 while this worker does not own it or is not recovered. Codes that the profile does not know count under `other`. Times
-are timestamps, not ages. There are no ids in labels, ever. Counters of calls and units survive restarts, kills and a
+are timestamps, not ages. There are no ids in labels, ever. Counters of calls, units and cases survive restarts, kills and a
 move to another worker exactly; `care_events_*` and `care_partition_conflicts_total` are of the process.
 
 | metric | labels | kind | what |

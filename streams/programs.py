@@ -195,6 +195,16 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         versions = sorted(self.teams, key=lambda team: team.since or date.min)
         return {(team.code, interval): duration(text) for team in versions for interval, text in team.targets.items()}
 
+    @cached_property
+    def checkpoints(self) -> tuple[tuple[str, str], ...]:
+        """Team and id of all follow-up checkpoints, those of past versions of a team too."""
+        return tuple(dict.fromkeys((team.code, point.id) for team in self.teams for point in team.followups))
+
+    @cached_property
+    def checkpoint_ids(self) -> tuple[str, ...]:
+        """Ids of all follow-up checkpoints."""
+        return tuple(dict.fromkeys(id for _, id in self.checkpoints))
+
     def local(self, at: Micros) -> datetime:
         """The program's wall-clock time."""
         return local(at, self.zone)

@@ -46,6 +46,9 @@ _COUNTERS = {
     tally.FORCE: m.FORCE,
     tally.NEEDLES: m.NEEDLES,
     tally.REFERRAL: m.REFERRALS,
+    tally.ATTEMPT: m.ATTEMPTS,
+    tally.OUTREACH: m.OUTREACH,
+    tally.LOCATED: m.LOCATED,
     tally.DISORDER: m.DISORDER,
 }
 
@@ -80,6 +83,11 @@ def read(state: ProgramState, now: Micros | None = None, running_to: Micros | No
         m.INTERVAL,
         [(named[cell], Spread(bounds, row[:-1], seconds(row[-1]))) for cell, row in state.tally.spread.items()],
     )
+    board = state.cases.board
+    yield family(m.FOLLOWUPS, board.states(now))
+    yield family(m.NEXT_LAPSE, {labels: seconds(at) for labels, at in board.next_lapse(now).items()})
+    yield family(m.FOLLOWUPS_DUE, board.due(now))
+    yield family(m.CASES_ACTIVE, board.active(now))
     yield family(m.PEOPLE, {(): len(state.people)})
     yield family(m.FEED, {(topic,): seconds(at) for topic, at in state.newest.items()})
 

@@ -11,7 +11,7 @@ Two rules make every number survive a crash at any point:
   a valid state: an archive before what it replaces goes, calls before the statuses that may have come after them.
 
 Keys are `<kind>/<id>`: `c/` calls, `u/<n>/` segments of a unit's statuses, `a/` their archives, `k/` cases, `f` feeds,
-`g` counts of archived calls.
+`g` counts of archived calls and cases.
 """
 
 from __future__ import annotations
@@ -39,8 +39,10 @@ from streams.calls import (
     Call,
     Leg,
 )
-from streams.cases import Case
+from streams.caseload import Caseload
+from streams.cases import Case, Opening
 from streams.clock import DAY, Micros, micros
+from streams.followups import NEVER
 from streams.programs import NO_TEAM, OTHER, Interval, Profile
 from streams.tally import RESULTS, Cell, Tally
 from streams.units import Entry, Unit, UnitArchive
@@ -88,26 +90,29 @@ class Applied(NamedTuple):
 _APPLIED, _LATE, _DUPLICATE = Applied("applied"), Applied("late"), Applied("duplicate")
 
 
-class ArchivedCalls(msgspec.Struct, array_like=True):
-    """The counts of calls that are no longer kept, and the newest `at` of each topic, theirs included."""
+class Archived(msgspec.Struct, array_like=True):
+    """The counts of calls and cases that are no longer kept, and the newest `at` of each topic, theirs included."""
 
     newest: dict[str, Micros] = {}
     cells: list[tuple[Cell, int]] = []
     bounds: tuple[Micros, ...] = ()
     spread: list[tuple[Cell, list[int]]] = []
     gone: list[str] = []  # keys archived last: a crash may have left their records behind
-    era: int = 0  # how often calls were archived
+    era: int = 0  # how often records were archived
 
 
 _call_decoder = msgspec.msgpack.Decoder(Call)
+_case_decoder = msgspec.msgpack.Decoder(Case)
 _encode = msgspec.msgpack.Encoder().encode
 
 
-_PLACES = ("g", "c", "k", "u", "a", "gone", "f")
+_PLACES = ("g", "k", "c", "u", "a", "gone", "f")
 
 
 def _place(change: tuple[str, bytes | None]) -> int:
-    """Where a record goes in a flush. No call needs the statuses that it was counted with once it is written."""
+    """Where a record goes in a flush. What was counted is in a record, and needs nothing any more of what it was
+    counted by: a case not its call, a call not its units' statuses.
+    """
     key, packed = change
     return _PLACES.index("gone" if key[0] == "u" and packed is None else key[0])
 
@@ -127,7 +132,7 @@ class ProgramState:
         self.version = 0
         self.open: dict[str, Call] = {}  # every call not closed, by key
         self.units: dict[str, Unit] = {}
-        self.cases: dict[str, Case] = {}
+        self.cases = Caseload(profile)
         self.newest: dict[str, Micros] = {}
         #: Closed calls by local day of closing: (team, area, outcome) -> calls.
         self.closed_on: dict[int, Counter[Cell]] = defaultdict(Counter)
@@ -137,7 +142,8 @@ class ProgramState:
         self._kept: dict[str, bytes] = {}  # closed calls, packed: most of the memory, rarely touched
         self._hot: dict[str, Call] = {}  # closed calls touched since the last flush
         self._dirty: dict[str, None] = {}
-        self._expiry: dict[int, list[str]] = defaultdict(list)  # day from which a closed call may go
+        #: Day -> closed calls and cases that may go from then on.
+        self._expiry: dict[int, dict[str, None]] = defaultdict(dict)
         self._heirs: dict[str, dict[str, Micros]] = defaultdict(dict)  # unit -> calls with its team by its status then
         self._archive_at: Micros = 0
         self._archived = Tally(bounds)
@@ -193,12 +199,13 @@ class ProgramState:
         if kind == "a":
             return _encode(self.units[name].archive)
         if kind == "k":
-            return _encode(self.cases[key])
+            case = self.cases.records.get(name)
+            return None if case is None else _encode(case)
         if kind == "f":
             return _encode(self.newest)
         archived = self._archived
         return _encode(
-            ArchivedCalls(
+            Archived(
                 self.newest,
                 sorted(archived.cells.items(), key=repr),
                 archived.bounds,
@@ -241,7 +248,6 @@ class ProgramState:
                 self._close(key, call)
         if call.seen & SEEN_CLOSED:
             self._show(key, call, +1)
-            self._expiry[(max(call.closed, call.touched) + KEPT) // DAY].append(key)
         self._dirty[key] = None
         if unmapped:
             return Applied("late" if late else "applied", unmapped)
@@ -428,12 +434,25 @@ class ProgramState:
                     del self.demand_in[hour]
         if call.person:
             self._person(call.person[1], sign)
+        if sign > 0:
+            self._show_case(key, call)
+            self._expire_case(key[2:], call)
         for unit, leg in call.legs.items():
             if leg.team is None and leg.care:
                 if sign > 0:
                     self._heirs[unit][key] = leg.first
                 else:
                     self._heirs[unit].pop(key, None)
+
+    def _known(self, key: str) -> bool:
+        """Whether there is a record of this call or case."""
+        return key[2:] in self.cases.records if key[0] == "k" else self._find(key) is not None
+
+    def _show_case(self, key: str, call: Call) -> None:
+        """The case that a closed call opens by its outcome."""
+        opens = call.outcome_label in self.profile.followup_outcomes
+        opening = Opening(call.closed, "encounter", self._team_of(call), call.area, key[2:]) if opens else None
+        self.cases.set_by_call(key[2:], opening)
 
     def _person(self, person: int, sign: int) -> None:
         self.people[person] += sign
@@ -484,44 +503,49 @@ class ProgramState:
         return _APPLIED
 
     def _case(self, event: events.AnyCaseEvent, at: Micros, now: Micros) -> Applied:
-        key = "k/" + event.case
-        case = self.cases.get(key)
+        case = self.cases.records.get(event.case)
         id = hash8(event.id)
         if case is None:
-            case = self.cases[key] = Case(attempts=[], outreach=[], facts=[])
+            case = Case(attempts=[], outreach=[], facts=[], era=self._era)
+            self.cases.put(event.case, case)
         elif id in case.ids:
             return _DUPLICATE
-        case.ids += id
-        case.newest = max(case.newest, at)
-        unmapped: list[tuple[str, str]] = []
-        match event:
-            case events.CaseOpened():
-                codes = (("team", event.team), ("area", event.area))
-                unmapped = [(f, c) for f, c in codes if c and not self.profile.knows(f, c)]
-                team = self.profile.label_of("team", event.team)
-                area = self.profile.label_of("area", event.area or OTHER)
-                opened = (at, str(event.kind), team, area, event.call or "")
-                case.opened = min(case.opened or opened, opened)
-                if event.person:
-                    if case.person:
-                        self._person(case.person[1], -1)
-                    person = (at, int.from_bytes(hash8(f"{event.program}/{event.person}"), "big"))
-                    case.person = min(case.person or person, person)
-                    self._person(case.person[1], +1)
-            case events.FollowupAttempted():
-                case.attempts.append((at, event.followup, str(event.result)))
-            case events.OutreachAttempted():
-                case.outreach.append((at, event.located))
-            case events.CaseClosed():
-                case.closed = min(case.closed or at, at)
-        for field, _ in unmapped:
-            fact = (tally.UNMAPPED, field, 1)
-            case.facts.append(fact)
+        case.touched = max(case.touched, now)
+        for fact in self.cases.apply(event, at, id):
             self.tally.add(fact)
-        self._dirty[key] = None
+        unmapped: list[tuple[str, str]] = []
+        if type(event) is events.CaseOpened:
+            codes = (("team", event.team), ("area", event.area))
+            unmapped = [(field, code) for field, code in codes if code and not self.profile.knows(field, code)]
+            if event.person:
+                if case.person:
+                    self._person(case.person[1], -1)
+                person = (at, int.from_bytes(hash8(f"{event.program}/{event.person}"), "big"))
+                case.person = min(case.person or person, person)
+                self._person(case.person[1], +1)
+        self._expire_case(event.case, self._find("c/" + event.case))
+        self._dirty["k/" + event.case] = None
         return Applied("applied", tuple(unmapped)) if unmapped else _APPLIED
 
     # --- what is no longer kept -----------------------------------------------------------------------------
+
+    def _until(self, key: str, record: Call | Case) -> Micros:
+        """When a closed call or a case goes: not as long as follow-ups of the case depend on it."""
+        kept = self.cases.kept_until(key[2:])
+        if isinstance(record, Call):
+            opens = key[2:] in self.cases.by_calls
+            return max(record.closed + KEPT, record.touched + KEPT, kept if opens and kept < NEVER else 0)
+        return max(record.touched + KEPT, kept)
+
+    def _expire(self, key: str, record: Call | Case) -> None:
+        self._expiry[self._until(key, record) // DAY][key] = None
+
+    def _expire_case(self, id: str, call: Call | None) -> None:
+        """Note when a case and its closed call go; what is known of one may move the day of the other."""
+        if case := self.cases.records.get(id):
+            self._expire("k/" + id, case)
+        if call and call.seen & SEEN_CLOSED:
+            self._expire("c/" + id, call)
 
     def _archive(self, now: Micros) -> None:
         """Fold old records into archived counts. Their records go after the archive is written: see the module."""
@@ -530,22 +554,25 @@ class ProgramState:
         gone: list[str] = []
         for day in sorted(day for day in self._expiry if day <= tick // DAY):
             for key in self._expiry.pop(day):
-                call = self._find(key)
-                if call is None or not call.seen & SEEN_CLOSED:
+                call = self._find(key) if key[0] == "c" else None
+                record = call if key[0] == "c" else self.cases.records.get(key[2:])
+                if record is None or (call and not call.seen & SEEN_CLOSED):
                     continue
-                until = max(call.closed, call.touched) + KEPT
-                if until > tick:
-                    if until // DAY == day:  # it goes later this very day
-                        self._expiry[day].append(key)
+                if self._until(key, record) > tick:
+                    self._expire(key, record)
                     continue
-                self._show(key, call, -1)
-                for fact in call.facts:
+                if call:
+                    self._show(key, call, -1)
+                    self.cases.set_by_call(key[2:], None)
+                    self._kept.pop(key, None)
+                    self._hot.pop(key, None)
+                elif person := self.cases.drop(key[2:]).person:
+                    self._person(person[1], -1)
+                for fact in record.facts:
                     self._archived.add(fact)
-                self._kept.pop(key, None)
-                self._hot.pop(key, None)
                 gone.append(key)
         if gone:
-            behind = [key for key in self._gone if key in self._dirty and not self._find(key)]  # not yet deleted
+            behind = [key for key in self._gone if key in self._dirty and not self._known(key)]  # not yet deleted
             self._gone = sorted({*gone, *behind})
             self._era += 1
             self._dirty.update(dict.fromkeys(("g", *gone)))
@@ -559,7 +586,7 @@ class ProgramState:
 
     def _restore(self, records: dict[str, bytes]) -> None:
         if packed := records.get("g"):
-            self._restore_archived(msgspec.msgpack.decode(packed, type=ArchivedCalls))
+            self._restore_archived(msgspec.msgpack.decode(packed, type=Archived))
         if packed := records.get("f"):
             for topic, at in msgspec.msgpack.decode(packed, type=dict[str, Micros]).items():
                 self._seen(topic, at)
@@ -583,20 +610,28 @@ class ProgramState:
                     self._dirty[f"u/{number}/{unit_id}"] = None  # a crash left it behind
         gone = set(self._gone)
         for key, packed in records.items():
-            kind = key[:2]
-            if kind == "c/":
-                call = _call_decoder.decode(packed)
-                if key in gone and call.era < self._era:
-                    self._dirty[key] = None  # a crash left it behind; remembered as gone until it is deleted
-                else:
-                    self._restore_call(key, call, packed)
-            elif kind == "k/":
-                case = self.cases[key] = msgspec.msgpack.decode(packed, type=Case)
-                self._seen("followup", case.newest)
-                for fact in case.facts:
-                    self.tally.add(fact)
-                if case.person:
-                    self._person(case.person[1], +1)
+            record: Call | Case
+            if key[0] == "c":
+                record = _call_decoder.decode(packed)
+            elif key[0] == "k":
+                record = _case_decoder.decode(packed)
+            else:
+                continue
+            if key in gone and record.era < self._era:
+                self._dirty[key] = None  # a crash left it behind; remembered as gone until it is deleted
+            elif isinstance(record, Call):
+                self._restore_call(key, record, packed)
+            else:
+                self._restore_case(key, record)
+
+    def _restore_case(self, key: str, case: Case) -> None:
+        self.cases.put(key[2:], case)
+        self._expire_case(key[2:], self._find("c/" + key[2:]))
+        self._seen("followup", case.newest)
+        for fact in case.facts:
+            self.tally.add(fact)
+        if case.person:
+            self._person(case.person[1], +1)
 
     def _restore_call(self, key: str, call: Call, packed: bytes) -> None:
         self._seen("dispatch", call.newest)
@@ -605,11 +640,10 @@ class ProgramState:
         if call.seen & SEEN_CLOSED:
             self._kept[key] = packed
             self._show(key, call, +1)
-            self._expiry[(max(call.closed, call.touched) + KEPT) // DAY].append(key)
         else:
             self.open[key] = call
 
-    def _restore_archived(self, archived: ArchivedCalls) -> None:
+    def _restore_archived(self, archived: Archived) -> None:
         self.newest = dict(archived.newest)
         self._gone, self._era = archived.gone, archived.era
         for sums in (self._archived, self.tally):

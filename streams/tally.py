@@ -11,7 +11,7 @@ from typing import Final
 
 from streams.calls import Fact
 from streams.clock import SECOND, Micros
-from streams.events import SOURCES
+from streams.events import ATTEMPT_RESULTS, SOURCES
 from streams.programs import FIELDS, INTERVALS, NO_TEAM, OTHER, OUTCOMES, UNRECORDED, Profile
 
 RECEIVED: Final = "r"  # area, call_type, source
@@ -26,6 +26,9 @@ FORCE: Final = "f"  # level
 NEEDLES: Final = "n"  # area
 REFERRAL: Final = "s"  # service
 UNMAPPED: Final = "u"  # field
+ATTEMPT: Final = "a"  # team, checkpoint, result
+OUTREACH: Final = "o"  # area
+LOCATED: Final = "l"  # area
 
 RESULTS = (
     "served",
@@ -68,9 +71,11 @@ def possible(profile: Profile) -> Iterator[Cell]:
         yield from ((INTERVAL, team, area, interval) for team in (*teams, OTHER) for interval in INTERVALS)
         yield from ((DEMAND, area, result) for result in RESULTS)
         yield from ((POLICE, area, involvement) for involvement in INVOLVEMENTS)
-        yield (NEEDLES, area)
+        yield from ((family, area) for family in (NEEDLES, OUTREACH, LOCATED))
     places = (*profile.destinations, OTHER)
     yield from ((TRANSPORT, team, place) for team in (*profile.team_codes, OTHER) for place in places)
+    unknown = [(OTHER, id) for id in (*profile.checkpoint_ids, OTHER)] + [(team, OTHER) for team in profile.team_codes]
+    yield from ((ATTEMPT, *point, r) for point in (*profile.checkpoints, *unknown) for r in ATTEMPT_RESULTS)
     yield from ((REFERRAL, service) for service in (*profile.services, OTHER))
     yield from ((FORCE, level) for level in ("1", "2", "3"))
     yield from ((DISORDER, interval) for interval in INTERVALS)

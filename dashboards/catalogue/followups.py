@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dashboards.catalogue import coming as m
 from dashboards.catalogue.promql import counted, latest, present, ratio, total
 from dashboards.catalogue.signal import Definer, Signal
+from streams import metrics as m
 
 _signal = Definer(__name__)
 
@@ -65,8 +65,8 @@ DUE = _signal(
     "count",
     "program team followup window result",
     latest(m.FOLLOWUPS_DUE),
-    "Follow-ups whose due time fell in the last 7 or 30 days, by what is known now: completed before the lapse, completed "
-    "late, declined, closed with the case, missed, or pending.",
+    "Follow-ups whose due time fell in the last 7 or 30 days, by what is known now: completed before the due time, "
+    "completed late, declined, closed with the case, missed, or pending.",
 )
 COMPLIANCE = _signal(
     "followup_compliance",
@@ -77,8 +77,8 @@ COMPLIANCE = _signal(
         total("program team followup window", latest(m.FOLLOWUPS_DUE, 'result=~"completed|declined"')),
         total("program team followup window", latest(m.FOLLOWUPS_DUE, 'result!~"closed|pending"')),
     ),
-    "Follow-ups completed or declined before the lapse, out of those whose due time fell in the last 7 or 30 days. Those "
-    "closed with their case and those still pending are left out. No value when none was due.",
+    "Follow-ups completed before their due time or declined, out of those whose due time fell in the last 7 or 30 days. "
+    "Those closed with their case and those still pending are left out. No value when none was due.",
 )
 ATTEMPTS = _signal(
     "followup_attempts",
@@ -117,6 +117,7 @@ CASES = _signal(
     "Active cases",
     "count",
     "program kind",
-    latest(m.CASES),
-    "Cases opened and not closed, by kind.",
+    latest(m.CASES_ACTIVE),
+    "Cases opened and not closed, by kind. Case management counts until it is closed, the others until 30 days after their "
+    "last follow-up lapsed at most.",
 )

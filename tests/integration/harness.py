@@ -167,6 +167,10 @@ _OF_THE_CLOCK = {
         metrics.OVER_TARGET,
         metrics.TODAY,
         metrics.DEMAND_HOUR,
+        metrics.FOLLOWUPS,
+        metrics.NEXT_LAPSE,
+        metrics.FOLLOWUPS_DUE,
+        metrics.CASES_ACTIVE,
     )
 }
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import promql_parser as ast
 
-from dashboards.catalogue.coming import COMING
 from dashboards.catalogue.pipeline import UP
 from dashboards.catalogue.recorded import RECORDED
 from streams.metrics import PIPELINE_METRICS, PROGRAM_METRICS, Metric
@@ -29,7 +28,7 @@ GRAFANA = {
 def known() -> dict[str, set[str]]:
     """The labels of every series name that can be asked for."""
     names: dict[str, set[str]] = {}
-    for metric in (*PROGRAM_METRICS, *PIPELINE_METRICS, *COMING):
+    for metric in (*PROGRAM_METRICS, *PIPELINE_METRICS):
         names |= _series(metric)
     return names | {metric.name: set(metric.labels) for metric in RECORDED} | {UP.name: set(UP.labels)}
 

@@ -621,6 +621,7 @@ def _test_file(scenario: Scenario) -> dict[str, Any]:
 
     return {
         "rule_files": [str(RULES)],
+        "group_eval_order": ["carewatch-recorded", f"carewatch-{alert.group}"],
         "evaluation_interval": scenario.step,
         "tests": [
             {

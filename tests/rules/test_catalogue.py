@@ -7,7 +7,6 @@ import re
 import pytest
 
 from dashboards.catalogue import SIGNALS, Signal
-from dashboards.catalogue.coming import COMING
 from dashboards.catalogue.recorded import RECORDED
 from streams.metrics import PIPELINE_METRICS, PROGRAM_METRICS, Metric
 from tests.rules.promql import Query
@@ -48,10 +47,6 @@ def test_rules_look_everywhere() -> None:
     assert not [
         signal.name for signal in SIGNALS.values() if re.search(r"\$(program|team|area)|\{\}|,\}", signal.rule_expr)
     ]
-
-
-def test_nothing_is_coming_that_has_come() -> None:
-    assert not {metric.name for metric in COMING} & {metric.name for metric in EXPORTED}
 
 
 def test_every_metric_is_used() -> None:

@@ -29,6 +29,7 @@ PROGRAM: dict[str, Any] = {
     "name": "Small",
     "timezone": "America/Chicago",
     "triages": True,
+    "followup_outcomes": ["services"],
     "areas": {
         "north": {"label": "North", "codes": ["n"]},
         "south": {"label": "South"},
@@ -46,6 +47,10 @@ PROGRAM: dict[str, Any] = {
                 "received_to_on_scene": "20min",
                 "en_route_to_on_scene": "7min",
             },
+            "followups": [
+                {"id": "1d", "kinds": ["encounter"], "opens": "12h", "due": "24h", "lapses": "48h"},
+                {"id": "7d", "kinds": ["encounter", "case_management"], "opens": "6d", "due": "7d", "lapses": "9d"},
+            ],
         },
         {
             "code": "beta",
@@ -53,6 +58,7 @@ PROGRAM: dict[str, Any] = {
             "areas": ["north", "south"],
             "hours": [OFFICE],
             "targets": {"received_to_on_scene": "30min"},
+            "followups": [{"id": "72h", "kinds": ["overdose"], "opens": "24h", "due": "72h", "lapses": "72h"}],
         },
     ],
     "call_types": {"crisis": {"label": "Crisis"}, "check": {"label": "Check", "codes": ["welfare"]}},
@@ -127,6 +133,18 @@ def status(at: float, code: str, unit: str = "U1", team: str = "alpha", **fields
 
 def opened(at: float, case: str = "K1", **fields: Any) -> Any:
     return make(e.CaseOpened, at, case=case, **{"kind": "encounter", "team": "alpha"} | fields)
+
+
+def attempted(at: float, followup: str = "1d", result: str = "completed", case: str = "K1") -> Any:
+    return make(e.FollowupAttempted, at, case=case, followup=followup, result=result)
+
+
+def outreach(at: float, case: str = "K1", *, located: bool = True) -> Any:
+    return make(e.OutreachAttempted, at, case=case, located=located)
+
+
+def case_closed(at: float, case: str = "K1") -> Any:
+    return make(e.CaseClosed, at, case=case)
 
 
 # --- what a state shows --------------------------------------------------------------------------------------
@@ -204,7 +222,7 @@ class Step(NamedTuple):
     now: Micros
 
 
-CALLS, UNITS, CASES = ("C1", "C2", "C/3"), ("U1", "U2", "u/3"), ("K1", "K2")
+CALLS, UNITS, CASES = ("C1", "C2", "C/3"), ("U1", "U2", "u/3"), ("K1", "K2", "C1")
 AREAS = ("north", "n", "south", "far", "moon")
 TEAMS = ("alpha", "beta", "gone")
 POINTS = (
@@ -290,8 +308,8 @@ _parts = st.one_of(
     _fields(
         e.FollowupAttempted,
         case=st.sampled_from(CASES),
-        followup=st.sampled_from(("1d", "odd")),
-        result=st.sampled_from(("completed", "no_contact")),
+        followup=st.sampled_from(("1d", "7d", "72h", "odd")),
+        result=st.sampled_from(e.ATTEMPT_RESULTS),
     ),
     _fields(e.OutreachAttempted, case=st.sampled_from(CASES), located=st.booleans()),
     _fields(e.CaseClosed, case=st.sampled_from(CASES)),

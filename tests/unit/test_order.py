@@ -1,4 +1,4 @@
-"""Dispatch waits for the statuses that were in the log before it."""
+"""Dispatch waits for the statuses that were in the log before it, and follow-ups for dispatch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from agents import order
 from agents.order import Order
 from agents.transport import Progress
-from streams.events import Topic
+from streams.events import TOPICS, Topic
 
 
 class Feeds:
@@ -17,12 +17,12 @@ class Feeds:
 
     def __init__(self) -> None:
         self.progress: dict[Topic, Progress | None] = {"dispatch": Progress(10, 10, 1000), "status": None}
-        self.handed: dict[Topic, int | None] = {"dispatch": None, "status": None}
+        self.handed: dict[Topic, int | None] = dict.fromkeys(TOPICS)
         self.order = Order(lambda topic, _: self.progress[topic], lambda topic, _: self.handed[topic])
 
-    async def passes(self, offset: int = 5) -> bool:
-        """Whether a dispatch record goes without anything more happening."""
-        task = asyncio.create_task(self.order.statuses_first(0, offset))
+    async def passes(self, offset: int = 5, topic: Topic = "dispatch") -> bool:
+        """Whether a record goes without anything more happening."""
+        task = asyncio.create_task(self.order.earlier_first(topic, 0, offset))
         done, _ = await asyncio.wait([task], timeout=0.05)
         if not done:
             task.cancel()
@@ -37,6 +37,18 @@ def test_waits_for_a_poll_of_the_statuses() -> None:
         assert not await feeds.passes()
         feeds.progress["status"] = Progress(0, 0, 1000)
         assert await feeds.passes()
+
+    asyncio.run(run())
+
+
+def test_followups_wait_for_dispatch_and_statuses_for_nothing() -> None:
+    async def run() -> None:
+        feeds = Feeds()
+        feeds.progress |= {"followup": Progress(3, 3, 1000), "status": Progress(3, 3, 1000)}
+        assert await feeds.passes(2, "status")
+        assert not await feeds.passes(2, "followup")
+        feeds.order.handled("dispatch", 0, 9)
+        assert await feeds.passes(2, "followup")
 
     asyncio.run(run())
 

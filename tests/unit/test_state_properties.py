@@ -202,13 +202,18 @@ def test_archived_counts_stay_and_closed_calls_go(history: list[Any]) -> None:
     if beat:
         state.apply(beat, far)
     left = numbers(state, LATER, running_to=0)
-    gone = {"care_people_served", "care_calls_today", "care_demand_hour_of_week", m.FEED.name}
+    shown = {m.FOLLOWUPS.name, m.FOLLOWUPS_DUE.name, m.NEXT_LAPSE.name, m.CASES_ACTIVE.name}
+    gone = {"care_people_served", "care_calls_today", "care_demand_hour_of_week", m.FEED.name} | shown
     assert {k: v for k, v in left.items() if k[0] not in gone} == {k: v for k, v in before.items() if k[0] not in gone}
     if beat:
         assert state.kept_calls == len(state.open)
-        assert not any(v for k, v in left.items() if k[0] in gone - {"care_people_served", m.FEED.name})
+        assert not any(v for k, v in left.items() if k[0] in gone - shown - {"care_people_served", m.FEED.name})
+        kinds = {x.kind for x in history if isinstance(x, e.CaseOpened)}
+        assert {k[1][0] for k, v in left.items() if k[0] == m.CASES_ACTIVE.name and v} <= kinds & {"case_management"}
+        openings = [state.cases.opening(id) for id in state.cases.records]
+        assert all(opening and opening.kind == "case_management" for opening in openings)
         people = {x.person for x in history if isinstance(x, e.CaseOpened) and x.person}
-        assert left["care_people_served", ()] <= len(people)  # cases are kept
+        assert left["care_people_served", ()] <= len(people)  # case management goes on until it is closed
 
 
 # --- counters ------------------------------------------------------------------------------------------------

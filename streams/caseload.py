@@ -1,0 +1,136 @@
+"""All cases of a program: those with a record of their own, those that calls opened, and the board of their follow-ups."""
+
+from __future__ import annotations
+
+from streams import events, tally
+from streams.calls import Fact
+from streams.cases import Case, Opening
+from streams.clock import Micros
+from streams.followups import NEVER, Board, Followup
+from streams.programs import OTHER, Profile
+
+#: What became of a follow-up: its checkpoint, and overdue or missed.
+Moment = tuple[str, str]
+
+
+class Caseload:
+    """Cases by id. A case is on the board once it is opened; of two openings the earlier one holds."""
+
+    def __init__(self, profile: Profile) -> None:
+        """No cases yet."""
+        self._profile = profile
+        self.board = Board(profile)
+        self.records: dict[str, Case] = {}
+        self.by_calls: dict[str, Opening] = {}  # of closed calls whose outcome opens a case
+        #: Everything that became so up to here was told, see notices.py; 0: nothing yet.
+        self.told_upto: Micros = 0
+        #: (case, checkpoint, overdue or missed) -> since when: became known after that time was told.
+        self.late: dict[tuple[str, str, str], Micros] = {}
+
+    def opening(self, id: str) -> Opening | None:
+        """How a case began; None if it is not known to have begun."""
+        case, by_call = self.records.get(id), self.by_calls.get(id)
+        opened = case.opened if case else None
+        if opened is None or by_call is None:
+            return opened or by_call
+        return by_call if by_call.at < opened.at else opened
+
+    def set_by_call(self, id: str, opening: Opening | None) -> None:
+        """What a closed call says of its case now: that it opened one, or (None) that it did not or is archived."""
+        if self.by_calls.get(id) == opening:
+            return
+        before = self._take_out(id)
+        if opening is None:
+            del self.by_calls[id]
+        else:
+            self.by_calls[id] = opening
+        self._put_in(id, before)
+
+    def put(self, id: str, case: Case) -> None:
+        """A case from its record."""
+        before = self._take_out(id)
+        self.records[id] = case
+        self._put_in(id, before)
+
+    def drop(self, id: str) -> Case:
+        """Take a case's record away."""
+        before = self._take_out(id)
+        case = self.records.pop(id)
+        self._put_in(id, before)
+        return case
+
+    def apply(self, event: events.AnyCaseEvent, at: Micros, id: bytes) -> list[Fact]:
+        """Write an event into its case, whose record is there; the facts that it is the first to tell."""
+        case = self.records[event.case]
+        before = self._take_out(event.case)
+        case.ids += id
+        case.newest = max(case.newest, at)
+        match event:
+            case events.CaseOpened():
+                team = self._profile.label_of("team", event.team)
+                area = self._profile.label_of("area", event.area or OTHER)
+                opened = Opening(at, str(event.kind), team, area, event.call or "")
+                case.opened = min(case.opened or opened, opened)
+            case events.FollowupAttempted():
+                case.attempts.append((at, event.followup, str(event.result)))
+            case events.OutreachAttempted():
+                case.outreach.append((at, event.located))
+            case events.CaseClosed():
+                case.closed = min(case.closed or at, at)
+        self._put_in(event.case, before)
+        facts = self._facts(event)
+        case.facts += facts
+        return facts
+
+    def _facts(self, event: events.AnyCaseEvent) -> list[Fact]:
+        """What an event counts: under the case's team and area as known now, `other` where it was not opened yet."""
+        opening = self.opening(event.case)
+        team, area = (opening.team, opening.area) if opening else (OTHER, OTHER)
+        match event:
+            case events.CaseOpened():
+                codes = (("team", event.team), ("area", event.area))
+                return [(tally.UNMAPPED, f, 1) for f, code in codes if code and not self._profile.knows(f, code)]
+            case events.FollowupAttempted():
+                point = event.followup if event.followup in self._profile.checkpoint_ids else OTHER
+                return [(tally.ATTEMPT, team, point, str(event.result), 1)]
+            case events.OutreachAttempted():
+                located: list[Fact] = [(tally.LOCATED, area, 1)] if event.located else []
+                return [(tally.OUTREACH, area, 1), *located]
+            case _:
+                return []
+
+    def kept_until(self, id: str) -> Micros:
+        """Until when the records that tell of a case must be kept, for its follow-ups and for its being active."""
+        opening = self.opening(id)
+        if opening is None:
+            return 0
+        case = self.records.get(id)
+        if not (case and case.closed) and self.board.active_until(opening) == NEVER:
+            return NEVER
+        both = [self.by_calls.get(id), case.opened if case else None]
+        return max(self.board.plans.end(each) for each in both if each)
+
+    def _take_out(self, id: str) -> list[Followup]:
+        opening = self.opening(id)
+        return self.board.change(id, opening, self.records.get(id), -1) if opening else []
+
+    def _put_in(self, id: str, before: list[Followup]) -> None:
+        opening = self.opening(id)
+        now = self.board.change(id, opening, self.records.get(id), +1) if opening else []
+        if self.told_upto:
+            told, known = self._past(before), self._past(now)
+            for moment in told.keys() | known.keys():
+                if moment not in known:
+                    self.late.pop((id, *moment), None)
+                elif moment not in told:
+                    self.late[id, *moment] = known[moment]
+
+    def _past(self, owed: list[Followup]) -> dict[Moment, Micros]:
+        """What became of follow-ups up to the time that was told."""
+        moments: dict[Moment, Micros] = {}
+        for each in owed:
+            if each.due <= self.told_upto and each.due < each.lapses:
+                moments[each.checkpoint, "overdue"] = each.due
+            if each.lapses <= self.told_upto:
+                moments[each.checkpoint, "missed"] = each.lapses
+        return moments

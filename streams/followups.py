@@ -1,0 +1,226 @@
+"""The clock of follow-ups: what is scheduled, open, overdue or missed at any time, without looking at every case.
+
+Follow-ups of one team, area and checkpoint that take equally long from opening to due and from due to lapse are kept as
+one sorted row of due times: how many are in which state is then a matter of four bisections, at any *now*. Nothing has
+to happen at the second when a state flips.
+
+The durations of a plan in days are local calendar days: 7 days after Friday 15:00 is Friday 15:00, also over a weekend in
+which the clocks change. Those in hours, minutes and seconds are elapsed time. See docs/followups.md.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+
+from streams.cases import Case, Opening
+from streams.clock import DAY, Micros, micros
+from streams.events import CASE_KINDS
+from streams.programs import OTHER, Profile, duration
+from streams.times import Times
+
+STATES = ("scheduled", "open", "overdue", "missed")
+RESULTS = ("completed", "completed_late", "declined", "closed", "missed", "pending")
+WINDOWS: dict[str, Micros] = {"7d": 7 * DAY, "30d": 30 * DAY}
+#: A missed follow-up is shown so long after its lapse; then nobody will do it any more.
+MISSED_FOR: Micros = 30 * DAY
+#: An end that never comes.
+NEVER: Micros = 2**62
+
+
+class Followup(NamedTuple):
+    """One follow-up of a case: its checkpoint and its three times."""
+
+    checkpoint: str
+    opens: Micros
+    due: Micros
+    lapses: Micros
+
+
+class Row(NamedTuple):
+    """What the follow-ups of one sorted row share; the spans are from opening to due and from due to lapse."""
+
+    team: str
+    area: str
+    checkpoint: str
+    open_for: Micros
+    overdue_for: Micros
+
+
+class _Span(NamedTuple):
+    """A duration of a plan: local calendar days, or elapsed time."""
+
+    days: int
+    elapsed: Micros
+
+    def after(self, start: Micros, local: datetime) -> Micros:
+        """The time so long after a start, which is given as local time too."""
+        return micros(local + timedelta(days=self.days)) if self.days else start + self.elapsed
+
+
+def _span(text: str) -> _Span:
+    took = duration(text)
+    return _Span(took // DAY, 0) if text.endswith("d") else _Span(0, took)
+
+
+class Plans:
+    """The follow-ups that a program's profile plans for a case."""
+
+    def __init__(self, profile: Profile) -> None:
+        """Plans of this profile."""
+        self._profile = profile
+        self._points = {
+            (team.code, kind): [
+                (version, point.id, [_span(text) for text in (point.opens, point.due, point.lapses)])
+                for version in profile.teams
+                if version.code == team.code
+                for point in version.followups
+                if kind in point.kinds
+            ]
+            for team in profile.teams
+            for kind in CASE_KINDS
+        }
+        self.of = lru_cache(maxsize=1024)(self._of)  # an event takes a case out and puts it back in
+
+    def _of(self, opening: Opening) -> tuple[Followup, ...]:
+        """The follow-ups of a case, by the version of its team in force on the local day of its opening."""
+        points = self._points.get((opening.team, opening.kind))
+        if not points:
+            return ()
+        local = self._profile.local(opening.at)
+        day = local.date()
+        found: list[Followup] = []
+        for team, checkpoint, spans in points:
+            if team.active(day):
+                opens, due, lapses = [span.after(opening.at, local) for span in spans]
+                due = max(opens, due)  # a day of 23 hours must not put 1 day before 24 hours
+                found.append(Followup(checkpoint, opens, due, max(due, lapses)))
+        return tuple(found)
+
+    def end(self, opening: Opening) -> Micros:
+        """When there is nothing more to show of the case's follow-ups: 30 days after the last lapse (or the opening)."""
+        return max((each.lapses for each in self.of(opening)), default=opening.at) + MISSED_FOR
+
+
+class Board:
+    """All follow-ups of a program, and its active cases. Says the same for a time whenever it is asked."""
+
+    def __init__(self, profile: Profile) -> None:
+        """No cases yet."""
+        self.plans = Plans(profile)
+        self._owed: defaultdict[Row, Times] = defaultdict(Times)  # by due time; the name is the case's id
+        self._done: defaultdict[tuple[str, str, str], Times] = defaultdict(Times)  # by due time
+        self._ends: defaultdict[str, Times] = defaultdict(Times)  # of active cases, by kind
+        areas = (*profile.areas, OTHER)
+        self._states: dict[tuple[str, ...], float] = {
+            (team, area, checkpoint, state): 0
+            for team, checkpoint in profile.checkpoints
+            for area in areas
+            if team in profile.teams_of(area)
+            for state in STATES
+        }
+        self._results: dict[tuple[str, ...], float] = {
+            (team, checkpoint, window, result): 0
+            for team, checkpoint in profile.checkpoints
+            for window in WINDOWS
+            for result in RESULTS
+        }
+
+    def change(self, id: str, opening: Opening, case: Case | None, by: int) -> list[Followup]:
+        """Put a case in (+1), or take it out as it was put in (-1); its follow-ups that are not resolved."""
+        owed: list[Followup] = []
+        for each in self.plans.of(opening):
+            resolved = case.resolved(each.checkpoint) if case else None
+            if resolved is None:
+                owed.append(each)
+                row = Row(opening.team, opening.area, each.checkpoint, each.due - each.opens, each.lapses - each.due)
+                self._owed[row].change(each.due, id, by)
+            else:
+                at, result = resolved
+                if result == "completed" and at >= each.due:
+                    result = "completed_late"
+                self._done[opening.team, each.checkpoint, result].change(each.due, "", by)
+        if not (case and case.closed):
+            self._ends[opening.kind].change(self.active_until(opening), "", by)
+        return owed
+
+    def active_until(self, opening: Opening) -> Micros:
+        """When a case that nobody closes stops being active: case management goes on, the others are over in the end."""
+        return NEVER if opening.kind == "case_management" else self.plans.end(opening)
+
+    # --- for the read model ---------------------------------------------------------------------------------
+
+    def states(self, now: Micros) -> dict[tuple[str, ...], float]:
+        """(team, area, checkpoint, state) -> follow-ups not resolved."""
+        counts = dict(self._states)
+        for row, times in self._owed.items():
+            opened, due = times.upto(now + row.open_for), times.upto(now)
+            lapsed, gone = times.upto(now - row.overdue_for), times.upto(now - row.overdue_for - MISSED_FOR)
+            found = (len(times) - opened, opened - due, due - lapsed, lapsed - gone)
+            for state, n in zip(STATES, found, strict=True):
+                if n:
+                    labels = row.team, row.area, row.checkpoint, state
+                    counts[labels] = counts.get(labels, 0) + n
+        return counts
+
+    def next_lapse(self, now: Micros) -> dict[tuple[str, ...], Micros]:
+        """(team,) -> when the next of its open and overdue follow-ups lapses."""
+        found: dict[tuple[str, ...], Micros] = {}
+        for row, times in self._owed.items():
+            due = times.next(now - row.overdue_for)
+            if due is not None and due <= now + row.open_for:
+                lapses = due + row.overdue_for
+                found[(row.team,)] = min(found.get((row.team,), lapses), lapses)
+        return found
+
+    def due(self, now: Micros) -> dict[tuple[str, ...], float]:
+        """(team, checkpoint, window, result) -> follow-ups, resolved or not, that came due in the window up to now."""
+        counts = dict(self._results)
+
+        def add(team: str, checkpoint: str, window: str, result: str, n: int) -> None:
+            if n:
+                labels = team, checkpoint, window, result
+                counts[labels] = counts.get(labels, 0) + n
+
+        for window, span in WINDOWS.items():
+            for (team, checkpoint, result), times in self._done.items():
+                add(team, checkpoint, window, result, times.upto(now) - times.upto(now - span))
+            for row, times in self._owed.items():
+                before = times.upto(now - span)
+                lapsed = max(before, times.upto(now - row.overdue_for))
+                add(row.team, row.checkpoint, window, "missed", lapsed - before)
+                add(row.team, row.checkpoint, window, "pending", times.upto(now) - lapsed)
+        return counts
+
+    def active(self, now: Micros) -> dict[tuple[str, ...], float]:
+        """(kind,) -> cases opened and not closed."""
+        return {(kind,): len(self._ends[kind]) - self._ends[kind].upto(now) for kind in CASE_KINDS}
+
+    # --- one by one -----------------------------------------------------------------------------------------
+
+    def in_state(self, state: str, now: Micros) -> Iterator[tuple[str, Row, Followup]]:
+        """Follow-ups in a state: the case's id, its row, its times."""
+        for row in list(self._owed):
+            lapsed = now - row.overdue_for
+            begin, end = {
+                "scheduled": (now + row.open_for, NEVER),
+                "open": (now, now + row.open_for),
+                "overdue": (lapsed, now),
+                "missed": (lapsed - MISSED_FOR, lapsed),
+            }[state]
+            yield from self._between(row, begin, end)
+
+    def became(self, state: str, after: Micros, upto: Micros) -> Iterator[tuple[str, Row, Followup]]:
+        """Follow-ups that became `overdue` or `missed` in a span of time and are not resolved."""
+        for row in list(self._owed):
+            if state == "missed":
+                yield from self._between(row, after - row.overdue_for, upto - row.overdue_for)
+            elif row.overdue_for:
+                yield from self._between(row, after, upto)
+
+    def _between(self, row: Row, after: Micros, upto: Micros) -> Iterator[tuple[str, Row, Followup]]:
+        for due, id in self._owed[row].between(after, upto):
+            yield id, row, Followup(row.checkpoint, due - row.open_for, due, due + row.overdue_for)
