@@ -1,8 +1,11 @@
 # Thin names for `python3 dev.py`, which does the work and the set-up.
-.PHONY: demo test setup format generate lock
+.PHONY: bench demo test setup chaos fuzz bigfile format generate lock
 
-demo test setup:
+bench demo test setup chaos fuzz:
 	python3 dev.py $@
+
+bigfile: setup
+	CAREWATCH_TEST_FILE_MB=30,1000 .venv/bin/pytest -s tests/integration/test_big_file.py
 
 format: setup
 	.venv/bin/ruff check --fix . && .venv/bin/ruff format .
@@ -14,3 +17,5 @@ generate: setup
 lock: setup
 	.venv/bin/uv pip compile pyproject.toml --extra dev --extra demo --extra rocksdb --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-annotate -o requirements.lock
+	.venv/bin/uv pip compile bench/requirements.in --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-annotate -o bench/requirements.lock

@@ -1,7 +1,8 @@
 """Set up a fresh checkout and run it: `python3 dev.py demo` or `python3 dev.py test`. Needs Python 3.11 and pip.
 
 Makes `.venv` from requirements.lock (hashes checked) when it is missing or the lock has changed, and then runs the
-command in it. Everything after `test` goes to pytest, everything after `demo` to `carewatch demo`.
+command in it. Everything after `test` goes to pytest, everything after `demo` to `carewatch demo`. `bench` runs the
+benchmark, with its peers in an environment of their own.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
-PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 LOCK = ROOT / "requirements.lock"
-STAMP = VENV / "carewatch.stamp"
+PEERS_VENV = ROOT / "bench" / ".venv"
+PEERS_LOCK = ROOT / "bench" / "requirements.lock"
 
 #: The tests, in the order in which they fail fastest. Each is a command in the virtual environment.
 CHECKS = (
@@ -29,9 +30,12 @@ CHECKS = (
     ("pytest",),
 )
 
+#: Commands that are no tests and no part of carewatch: modules, each with its own --help.
+TOOLS = {"bench": "bench", "chaos": "tests.chaos", "fuzz": "tests.fuzz"}
+
 
 def main(argv: list[str]) -> int:
-    """Run `test` or `setup`, or a command of carewatch such as `demo`."""
+    """Run `test`, `setup` or a tool such as `bench`, or a command of carewatch such as `demo`."""
     if not argv or argv[0] in ("-h", "--help"):
         print(f"{__doc__}\nexamples: python3 dev.py demo\n          python3 dev.py test -k replay", file=sys.stderr)
         return 2
@@ -44,23 +48,39 @@ def main(argv: list[str]) -> int:
         return 0
     if command == "test":
         return test(rest)
+    if command == "bench":
+        environment(PEERS_VENV, PEERS_LOCK)
+    program = [str(python(VENV)), "-m", TOOLS[command]] if command in TOOLS else [*script("carewatch"), command]
     # not a child: Ctrl-C and SIGTERM must reach the command itself, which ends what it started
     os.chdir(ROOT)
-    return os.execv(script("carewatch")[0], [*script("carewatch"), command, *rest])
+    return os.execv(program[0], [*program, *rest])
 
 
 def set_up() -> None:
     """Make the virtual environment, or bring it up to the lock."""
-    wanted = hashlib.sha256(LOCK.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
-    if STAMP.is_file() and STAMP.read_text() == wanted:
+    environment(VENV, LOCK, project=True)
+
+
+def environment(folder: Path, lock: Path, *, project: bool = False) -> None:
+    """Make a virtual environment with what a lock names, and the project if asked, or bring it up to the lock."""
+    stamp = folder / "carewatch.stamp"
+    wanted = lock.read_bytes() + ((ROOT / "pyproject.toml").read_bytes() if project else b"")
+    digest = hashlib.sha256(wanted).hexdigest()
+    if stamp.is_file() and stamp.read_text() == digest:
         return
-    print("setting up .venv (once; a minute or two)", file=sys.stderr, flush=True)
-    if not PYTHON.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
-    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--require-hashes", "-r", str(LOCK)], check=True)
-    subprocess.run([*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)], check=True)
-    STAMP.write_text(wanted)
+    print(f"setting up {folder.relative_to(ROOT)} (once; a minute or two)", file=sys.stderr, flush=True)
+    if not python(folder).exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    pip = [str(python(folder)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--require-hashes", "-r", str(lock)], check=True)
+    if project:
+        subprocess.run([*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)], check=True)
+    stamp.write_text(digest)
+
+
+def python(folder: Path) -> Path:
+    """The interpreter of a virtual environment."""
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def test(options: list[str]) -> int:
@@ -83,8 +103,8 @@ def run(module: str, *arguments: str) -> int:
 
 def script(module: str) -> list[str]:
     """How a module is started: by its script, or else by name."""
-    own = PYTHON.with_name(module)
-    return [str(own)] if own.exists() else [str(PYTHON), "-m", module]
+    own = python(VENV).with_name(module)
+    return [str(own)] if own.exists() else [str(python(VENV)), "-m", module]
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any, cast
 import faust
 import structlog
 
+from agents import heap
 from agents.changelog import Changelog, Records
 from agents.fence import MAX_BATCH_BYTES, MAX_RECORD_BYTES, Claims
 from agents.intake import Headers, Intake
@@ -27,14 +28,14 @@ from streams.programs import Profile
 
 log = structlog.get_logger()
 
-#: Records of one poll: what is applied in one go keeps the loop for some ten milliseconds.
-MAX_POLL_RECORDS = 1000
+#: Records of one poll, which costs a hop to the consumer's thread and back.
+MAX_POLL_RECORDS = 4000
 #: How long the changelog keeps the end of a record after compaction; a local copy must not be older (local_copy.py).
 DELETE_RETENTION_MS = 24 * 3600 * 1000
 #: Seconds that a broker may be away before a record counts as not stored, and the worker ends.
 PRODUCER_TIMEOUT = 120.0
 #: Messages (records, or batches of them) that may be applied and not yet durable, for each partition.
-MAX_WAITING = {False: 2000, True: 20}
+MAX_WAITING = {False: 2000, True: 80}
 
 
 class App(faust.App):
@@ -191,6 +192,7 @@ class Worker:
             await asyncio.sleep(0)  # a state may take a while to build; /healthz is to be answered meanwhile
             if self._taking is not taking:
                 return  # the partitions were revoked
+        heap.settle()
         programs = sorted(state.profile.program for state in self.owner.states())
         took = self.recovery.end()
         log.info("recovered", partitions=sorted(mine), programs=programs, seconds=round(took, 3))
@@ -234,7 +236,7 @@ def _app(settings: Settings) -> App:
         producer_max_request_size=MAX_RECORD_BYTES,
         consumer_max_fetch_size=4 * 1024 * 1024,
         stream_wait_empty=False,
-        # in messages; a batch is up to MAX_POLL_RECORDS records
+        # in messages; a batch is up to MAX_BATCH records
         stream_buffer_maxsize=64 if settings.batched else 4096,
         stream_recovery_delay=0.0,
         worker_redirect_stdouts=False,

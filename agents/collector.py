@@ -1,94 +1,82 @@
-"""States and pipeline as metric families: for the exposition, and as a prometheus_client collector."""
+"""States and pipeline as the page of /metrics. See docs/decisions/0010-scrapes-in-turns.md."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
-from itertools import accumulate
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.registry import Collector
-
+from agents import heap
 from agents.app import Worker
-from agents.exposition import le
+from agents.exposition import Sheet, document
+from agents.pace import Pace
 from agents.pipeline import DELAY_EDGES
 from streams import events
 from streams import metrics as m
-from streams.clock import Micros, wall
+from streams.clock import Micros
 from streams.door import REASONS
-from streams.read import Family, Labels, Spread, Value, read
+from streams.read import Family, Labels, Spread, Value, counted, current
 from streams.state import ProgramState
 
 #: Seconds that a counter of unit time is held rather than shown falling, see `_never_back`.
 HELD = 600.0
 
 
-class WorkerCollector(Collector):
-    """Every family of contract section 4, for the programs that this worker owns."""
+class Collector:
+    """The page of contract section 4: every family, for the programs that this worker owns."""
 
     def __init__(self, worker: Worker, version: str) -> None:
         """A collector of a worker of this version."""
         self._worker = worker
         self._version = version
-        self._shown: dict[Labels, float] = {}
+        self._programs: dict[str, ProgramSheets] = {}
+        self._pipeline_sheets = {metric: Sheet(metric) for metric in m.PIPELINE_METRICS}
+        self._one_at_a_time = asyncio.Lock()
 
-    def collect(self) -> Iterator[Metric]:
-        """All families now, as the library's."""
-        now = wall()
-        pipeline = list(self._pipeline())
-        programs = [self.program(state, now) for state in self._worker.owner.states()]
-        return (_family(metric, samples) for metric, samples in self._all(programs, pipeline))
-
-    async def families(self, now: Micros) -> list[Family]:
-        """All families at *now* (microseconds). Events go on being applied between one program and the next.
+    async def page(self, now: Micros, *, openmetrics: bool) -> list[bytes]:
+        """The page at *now* (microseconds), in parts. Events go on being applied between one program and the next.
 
         The pipeline's counts are read first: an event that they count is in the numbers of its program.
         """
-        pipeline = list(self._pipeline())
-        programs = []
-        for state in list(self._worker.owner.states()):
-            if self._worker.owner.state(state.profile.program) is state:
-                programs.append(self.program(state, now))
-                await asyncio.sleep(0)
-        return self._all(programs, pipeline)
+        async with self._one_at_a_time:
+            pace = Pace()
+            pipeline = list(self._pipeline())
+            shown, fresh = self._shown(), False
+            self._programs = {program: sheets for program, sheets in self._programs.items() if program in shown}
+            for program in shown:
+                state = self._worker.owner.state(program)
+                if state is None:
+                    continue  # given to another worker in this very scrape
+                sheets = self._programs.get(program)
+                if sheets is None:
+                    fresh = True
+                    sheets = self._programs[program] = ProgramSheets()
+                await sheets.update(state, now, self._running_to(state, now), pace)
+            if fresh:
+                heap.settle()
+            for metric, samples in pipeline:
+                self._pipeline_sheets[metric].show(samples)
+            still = set(self._shown())
+            texts = [sheets.texts for program, sheets in self._programs.items() if program in still]
+            families = [(metric, [text[metric] for text in texts]) for metric in m.PROGRAM_METRICS]
+            families += [(metric, [sheet.text]) for metric, sheet in self._pipeline_sheets.items()]
+            return document(families, openmetrics=openmetrics)
 
-    def program(self, state: ProgramState, now: Micros) -> list[Family]:
-        """The families of one program."""
-        caught_up = self._worker.caught_up(state.profile.program)
-        return list(read(state, now, now if caught_up else state.newest.get("status", 0)))
+    def _shown(self) -> list[str]:
+        worker = self._worker
+        return [state.profile.program for state in worker.owner.states()] if worker.ready else []
 
-    def _all(self, programs: list[list[Family]], pipeline: list[Family]) -> list[Family]:
-        samples: dict[m.Metric, list[tuple[Labels, Value]]] = {metric: [] for metric in m.PROGRAM_METRICS}
-        if self._worker.ready:
-            for families in programs:
-                for metric, found in families:
-                    samples[metric] += found
-        samples[m.UNIT_SECONDS] = self._never_back(samples[m.UNIT_SECONDS])
-        return [*samples.items(), *pipeline]
-
-    def _never_back(self, samples: list[tuple[Labels, Value]]) -> list[tuple[Labels, Value]]:
-        """Hold a counter that would fall for a moment.
-
-        A status is heard of some seconds after its time, and until then the one before was counted on. Taking those
-        seconds back would look like a counter reset, and `rate()` would add the whole counter again.
-        """
-        shown: dict[Labels, float] = {}
-        for labels, value in samples:
-            assert isinstance(value, (int, float))
-            before = self._shown.get(labels, 0.0)
-            shown[labels] = before if value < before < value + HELD else value
-        self._shown = shown
-        return list(shown.items())
+    def _running_to(self, state: ProgramState, now: Micros) -> Micros:
+        """How far a unit's running status is added up: while statuses are still to be read, to the newest of them."""
+        return now if self._worker.caught_up(state.profile.program) else min(now, state.newest.get("status", 0))
 
     def _pipeline(self) -> Iterator[Family]:
         pipeline = self._worker.pipeline
-        ready = self._worker.ready
-        programs = [state.profile.program for state in self._worker.owner.states()] if ready else []
+        programs = self._shown()
         topics = events.TOPICS
         yield (
             m.EVENTS,
             [
-                ((program, topic, events.tag_of(kind)), pipeline.applied[program, topic, kind])
+                ((program, topic, events.tag_of(kind)), pipeline.applied[topic][program, kind])
                 for program in programs
                 for topic in topics
                 for kind in events.KINDS[topic]
@@ -113,21 +101,55 @@ class WorkerCollector(Collector):
         yield m.RECOVERY_RECORDS, [((), recovery.records)]
         yield m.RECOVERY_COMPLETED, [((), recovery.completed)]
         yield m.RECOVERY_SECONDS, [] if recovery.seconds is None else [((), recovery.seconds)]
-        yield m.READY, [((), float(ready))]
+        yield m.READY, [((), float(self._worker.ready))]
         yield m.BUILD, [((self._version,), 1.0)]
 
 
-def _family(metric: m.Metric, samples: Iterable[tuple[Labels, Value]]) -> Metric:
-    if metric.kind == "histogram":
-        histogram = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
+class ProgramSheets:
+    """The text of one program, a sheet a family."""
+
+    def __init__(self) -> None:
+        """Nothing shown yet."""
+        self._state: ProgramState | None = None
+        self._sheets = {metric: Sheet(metric) for metric in m.PROGRAM_METRICS}
+        self._unit_seconds: dict[Labels, float] = {}
+
+    async def update(self, state: ProgramState, now: Micros, running_to: Micros, pace: Pace) -> None:
+        """Show a state as it is now. It is read in one step, and what has changed is written in turns."""
+        changed = state.tally.changed()
+        if state is self._state:
+            sums = list(counted(state, changed))
+        else:  # another one, such as the one that is back from the changelog
+            self._sheets = {metric: Sheet(metric) for metric in m.PROGRAM_METRICS}
+            sums = list(counted(state))
+        self._state = None  # a scrape that is given up in the middle leaves nothing to go on from
+        families = list(current(state, now, running_to))
+        for metric, samples in sums:
+            await pace.rest()
+            self._sheets[metric].change(samples)
+        for metric, samples in families:
+            await pace.rest()
+            self._sheets[metric].show(self._never_back(samples) if metric is m.UNIT_SECONDS else samples)
+        for sheet in self._sheets.values():
+            _ = sheet.text
+            await pace.rest()
+        self._state = state
+
+    @property
+    def texts(self) -> dict[m.Metric, bytes]:
+        """The text of each family."""
+        return {metric: sheet.text for metric, sheet in self._sheets.items()}
+
+    def _never_back(self, samples: Iterable[tuple[Labels, Value]]) -> list[tuple[Labels, Value]]:
+        """Hold a counter that would fall for a moment.
+
+        A status is heard of some seconds after its time, and until then the one before was counted on. Taking those
+        seconds back would look like a counter reset, and `rate()` would add the whole counter again.
+        """
+        shown: dict[Labels, float] = {}
         for labels, value in samples:
-            assert isinstance(value, Spread)
-            bounds = [*(le(bound) for bound in value.bounds), "+Inf"]
-            histogram.add_metric(labels, list(zip(bounds, accumulate(value.counts), strict=True)), value.sum)
-        return histogram
-    kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
-    family = kind(metric.name.removesuffix("_total"), metric.help, labels=metric.labels)
-    for labels, value in samples:
-        assert isinstance(value, (int, float))
-        family.add_metric(labels, value)
-    return family
+            assert isinstance(value, (int, float))
+            before = self._unit_seconds.get(labels, 0.0)
+            shown[labels] = before if value < before < value + HELD else value
+        self._unit_seconds = shown
+        return list(shown.items())

@@ -19,7 +19,7 @@ from agents.order import Order
 from agents.owner import Owner
 from agents.pipeline import Pipeline
 from streams import door, events
-from streams.clock import SECOND, Micros, micros, wall
+from streams.clock import Micros, wall
 from streams.events import Topic
 
 log = structlog.get_logger()
@@ -30,6 +30,8 @@ MOVED = "carewatch-moved-from"
 MOST_TOLD = 1000
 
 Headers = Sequence[tuple[str, bytes]]
+
+_NOT_APPLIED = door.Rejected("invalid_field", "could not be applied; see the log")
 
 
 class Record(NamedTuple):
@@ -94,38 +96,57 @@ class Intake:
         await self._order.earlier_first(topic, partition, message.offset)
         if not self._owner.ready or not self._is_current(message):
             return  # shared out anew: whoever owns it now reads it again
-        others: list[Awaitable[Any]] = []
-        for record in records_of(message):
-            others += self._handle(topic, record, message)
+        others = self._handle(topic, message)
         self._order.handled(topic, partition, message.offset)
         self._changelog.add(partition, Applied(message, event.ack, others))
 
-    def _handle(self, topic: Topic, record: Any, message: Any) -> list[Awaitable[Any]]:
-        """Apply one record; what was sent because of it."""
-        now = arrival(record.timestamp)
-        event = door.decode(topic, record.key, record.value, self._owner.profiles, now)
-        if isinstance(event, door.Rejected):
-            return [self._reject(topic, record, event)]
-        home = self._owner.homes[event.program]
-        if home != record.partition:
-            moved = [*record.headers, (MOVED, str(record.partition).encode())]
-            return [self._sender.send(record.topic, home, record.key, record.value, moved)]
-        if any(name == MOVED for name, _ in record.headers):
-            self._pipeline.conflicts[event.program] += 1
-        state = self._owner.state(event.program)
-        assert state is not None, "a program whose home partition is assigned has a state"
-        try:
-            applied = state.apply(event, now)
-        except Exception:
-            # a bug of ours must not stop the feed, nor leave a half-applied event behind
-            log.exception("could not be applied", topic=topic, partition=record.partition, offset=record.offset)
-            self._poison.add(_place(record))
-            self._rebuild(event.program, record, message)
-            return [self._reject(topic, record, door.Rejected("invalid_field", "could not be applied; see the log"))]
-        self._count(topic, event, applied.effect)
-        for field, code in applied.unmapped:
-            self._tell(event.program, field, code)
-        return []
+    def _handle(self, topic: Topic, message: Any) -> list[Awaitable[Any]]:
+        """Apply the records of a message in one go; what was sent because of them."""
+        clock = wall()
+        profiles, homes = self._owner.profiles, self._owner.homes
+        others: list[Awaitable[Any]] = []
+        applied: list[tuple[str, type[events.Event]]] = []
+        delays: list[Micros] = []
+        for record in records_of(message):
+            now = arrival(record.timestamp, clock)
+            entered = door.enter(topic, record.key, record.value, profiles, now)
+            if isinstance(entered, door.Rejected):
+                others.append(self._reject(topic, record, entered))
+                continue
+            event, at = entered
+            program = event.program
+            if homes[program] != record.partition:
+                others.append(self._send_home(record, program))
+                continue
+            if record.headers and any(name == MOVED for name, _ in record.headers):
+                self._pipeline.conflicts[program] += 1
+            state = self._owner.state(program)
+            assert state is not None, "a program whose home partition is assigned has a state"
+            try:
+                effect, unmapped = state.apply(event, now, at)
+            except Exception:
+                # a bug of ours must not stop the feed, nor leave a half-applied event behind
+                log.exception("could not be applied", topic=topic, partition=record.partition, offset=record.offset)
+                self._poison.add(_place(record))
+                self._rebuild(program, record, message)
+                others.append(self._reject(topic, record, _NOT_APPLIED))
+                continue
+            if effect == "duplicate":
+                self._pipeline.duplicate[topic] += 1
+                continue
+            if effect == "late":
+                self._pipeline.late[topic] += 1
+            applied.append((program, type(event)))
+            delays.append(clock - at)
+            for field, code in unmapped:
+                self._tell(program, field, code)
+        self._pipeline.observe(topic, applied, delays)
+        return others
+
+    def _send_home(self, record: Any, program: str) -> Awaitable[Any]:
+        """Send a record on to its program's own partition."""
+        moved = [*record.headers, (MOVED, str(record.partition).encode())]
+        return self._sender.send(record.topic, self._owner.homes[program], record.key, record.value, moved)
 
     def _rebuild(self, program: str, poison: Any, message: Any) -> None:
         """Set a program back to its stored records and apply again what came after them, without the poisonous ones."""
@@ -138,19 +159,10 @@ class Intake:
                     return
                 if _place(record) in self._poison:
                     continue
-                now = arrival(record.timestamp)
+                now = arrival(record.timestamp, wall())
                 event = door.decode(self._inputs[record.topic], record.key, record.value, [program], now)
                 if not isinstance(event, door.Rejected):
                     state.apply(event, now)
-
-    def _count(self, topic: Topic, event: events.AnyEvent, effect: str) -> None:
-        if effect == "duplicate":
-            self._pipeline.duplicate[topic] += 1
-            return
-        if effect == "late":
-            self._pipeline.late[topic] += 1
-        self._pipeline.applied[event.program, topic, type(event)] += 1
-        self._pipeline.observe_delay(topic, (wall() - micros(event.at)) / SECOND)
 
     def _tell(self, program: str, field: str, code: str) -> None:
         """Log an unknown code, once a process: a feed may send it with every call."""
@@ -189,10 +201,9 @@ def _place(record: Any) -> tuple[str, int, int]:
     return record.topic, record.partition, record.offset
 
 
-def arrival(timestamp: int | None) -> Micros:
+def arrival(timestamp: int | None, clock: Micros) -> Micros:
     """*Now* for a record: when it reached the broker (milliseconds; none or negative: unknown), never after the clock.
 
     Not the clock alone: a record must mean the same when it is read again after a crash, or by `carewatch verify`.
     """
-    now = wall()
-    return now if timestamp is None or timestamp <= 0 else min(timestamp * 1000, now)
+    return clock if timestamp is None or timestamp <= 0 else min(timestamp * 1000, clock)

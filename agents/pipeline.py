@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from streams import events
+from streams.clock import SECOND, Micros
 from streams.door import Reason
 from streams.events import Topic
 
 #: Seconds from an event's time to its being applied: live feeds take under a second, CAD exports poll by the minute.
 DELAY_EDGES = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 3600.0)
+_EDGES = tuple(round(edge * SECOND) for edge in DELAY_EDGES)
 
 
 class Pipeline:
@@ -18,7 +21,8 @@ class Pipeline:
 
     def __init__(self) -> None:
         """All at zero."""
-        self.applied: Counter[tuple[str, Topic, type[events.Event]]] = Counter()
+        #: By topic: (program, event type) -> events.
+        self.applied: dict[Topic, Counter[tuple[str, type[events.Event]]]] = {t: Counter() for t in events.TOPICS}
         self.rejected: Counter[tuple[Topic, Reason]] = Counter()
         self.duplicate: Counter[Topic] = Counter()
         self.late: Counter[Topic] = Counter()
@@ -26,8 +30,12 @@ class Pipeline:
         self.delays: dict[Topic, list[int]] = {topic: [0] * (len(DELAY_EDGES) + 1) for topic in events.TOPICS}
         self.delay_sums: dict[Topic, float] = dict.fromkeys(events.TOPICS, 0.0)
 
-    def observe_delay(self, topic: Topic, seconds: float) -> None:
-        """An event was applied so long after its time; a clock that is ahead of ours counts as no delay."""
-        seconds = max(0.0, seconds)
-        self.delays[topic][bisect_left(DELAY_EDGES, seconds)] += 1
-        self.delay_sums[topic] += seconds
+    def observe(
+        self, topic: Topic, applied: Iterable[tuple[str, type[events.Event]]], delays: Sequence[Micros]
+    ) -> None:
+        """Events of a topic were applied, so long after their time; a clock that is ahead of ours is no delay."""
+        self.applied[topic].update(applied)
+        row = self.delays[topic]
+        for delay in delays:
+            row[bisect_left(_EDGES, delay)] += 1
+        self.delay_sums[topic] += sum(delay for delay in delays if delay > 0) / SECOND

@@ -26,6 +26,8 @@ log = structlog.get_logger()
 
 #: Seconds that a poll waits while some partitions are left out because their agents are behind: their turn comes soon.
 SHORT_POLL = 0.02
+#: Records of one message, which are applied in one go: some milliseconds, and then it is others' turn.
+MAX_BATCH = 250
 
 
 class Progress(NamedTuple):
@@ -138,7 +140,7 @@ class Consumer(driver.Consumer):
         return cast(Transport, self.transport).batched
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109  # Faust's signature
-        """What one poll finds, a message a partition."""
+        """What one poll finds of each partition, as a message or a few."""
         if not self.batched:
             async for each in super().getmany(timeout):
                 yield each
@@ -152,15 +154,17 @@ class Consumer(driver.Consumer):
             return
         generation = self.app.consumer_generation_id
         for tp, found in records.items():
-            if not self._flows(generation):
-                return
             if tp in active or tp in self._buffered_partitions:
-                message = self._to_message(tp, found[-1])
-                message.key, message.value = None, found
-                if self.app.topics.acks_enabled_for(tp.topic):
-                    self._check(tp, message.offset)
-                    self._out[tp].append(message.offset)
-                yield tp, message
+                for start in range(0, len(found), MAX_BATCH):
+                    if not self._flows(generation):
+                        return
+                    batch = found[start : start + MAX_BATCH]
+                    message = self._to_message(tp, batch[-1])
+                    message.key, message.value = None, batch
+                    if self.app.topics.acks_enabled_for(tp.topic):
+                        self._check(tp, message.offset)
+                        self._out[tp].append(message.offset)
+                    yield tp, message
 
     def _check(self, tp: TP, offset: int) -> None:
         """A log that went back (its topic was made anew): Faust would drop its records without a word. Take them."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
 from agents.app import Worker
-from agents.collector import WorkerCollector
-from agents.exposition import Exposition
+from agents.collector import Collector
 from agents.settings import WorkerError
 from streams.clock import wall
 
 #: Response header of /metrics: *now* of its numbers, microseconds since the epoch. `carewatch verify` reads at the same.
 NOW_HEADER = "X-Carewatch-Now"
+#: Bytes of the page that are given to the socket at once: a page of many programs is tens of megabytes.
+PIECE = 1 << 20
 
 
 class Web:
@@ -23,8 +25,7 @@ class Web:
     def __init__(self, worker: Worker, version: str) -> None:
         """Bind the address of the worker's settings. Raises WorkerError if it cannot be had."""
         self._worker = worker
-        self._collector = WorkerCollector(worker, version)
-        self._exposition = Exposition()
+        self._collector = Collector(worker, version)
         self._socket = _bind(worker.settings.web_host, worker.settings.web_port)
         app = web.Application()
         app.add_routes(
@@ -51,12 +52,17 @@ class Web:
         """Close the server."""
         await self._runner.cleanup()
 
-    async def _metrics(self, request: web.Request) -> web.Response:
+    async def _metrics(self, request: web.Request) -> web.StreamResponse:
         now = wall()
         _, content_type = choose_encoder(request.headers.get("Accept", ""))
-        families = await self._collector.families(now)
-        body = self._exposition.write(families, openmetrics="openmetrics" in content_type)
-        return web.Response(body=body, headers={"Content-Type": content_type, NOW_HEADER: str(now)})
+        parts = await self._collector.page(now, openmetrics="openmetrics" in content_type)
+        response = web.StreamResponse(headers={"Content-Type": content_type, NOW_HEADER: str(now)})
+        response.content_length = sum(map(len, parts))
+        await response.prepare(request)
+        for piece in _pieces(parts):
+            await response.write(piece)
+        await response.write_eof()
+        return response
 
     async def _healthz(self, request: web.Request) -> web.Response:
         return web.Response(text="alive\n")
@@ -65,6 +71,19 @@ class Web:
         if self._worker.ready:
             return web.Response(text="ready\n")
         return web.Response(status=503, text="not ready: no programs assigned yet, or still recovering\n")
+
+
+def _pieces(parts: list[bytes]) -> Iterator[bytes]:
+    """The parts joined to pieces of about PIECE bytes."""
+    piece: list[bytes] = []
+    size = 0
+    for part in parts:
+        piece.append(part)
+        size += len(part)
+        if size >= PIECE:
+            yield b"".join(piece)
+            piece, size = [], 0
+    yield b"".join(piece)
 
 
 def _bind(host: str, port: int) -> socket.socket:

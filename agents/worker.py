@@ -15,6 +15,7 @@ import structlog
 from aiokafka import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
+from agents import heap
 from agents.app import Worker
 from agents.fence import FencedError
 from agents.settings import Settings, WorkerError
@@ -85,6 +86,7 @@ async def run(settings: Settings, profiles: Mapping[str, Profile], version: str)
 
     Raises WorkerError if it cannot start. If it has to end, it says why in one line and ends the process with status 2.
     """
+    heap.tune()
     worker = Worker(settings, profiles)
     web = Web(worker, version)
     stop = asyncio.Event()

@@ -27,7 +27,7 @@ from carewatch.scrape import Labels, Numbers, scrape
 from carewatch.settings import worker_settings
 from streams import door
 from streams import metrics as m
-from streams.clock import Micros
+from streams.clock import Micros, wall
 from streams.events import TOPICS, Topic
 from streams.programs import Profile, load_all
 from streams.read import Spread, read
@@ -130,7 +130,7 @@ class Fold:
     def _apply(self, record: Record) -> None:
         self.records += 1
         topic = self._settings.inputs[record.topic]
-        now = arrival(record.timestamp)
+        now = arrival(record.timestamp, wall())
         event = door.decode(topic, record.key, record.value, self._profiles, now)
         if isinstance(event, door.Rejected):
             self.rejected += 1

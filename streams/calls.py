@@ -5,7 +5,8 @@ These structs are the records of the changelog as well (MessagePack arrays), so 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from typing import Literal
 
 import msgspec
 
@@ -92,25 +93,30 @@ class Call(msgspec.Struct, array_like=True, omit_defaults=True):
 
     def first_to(self, point: int) -> tuple[str, Leg] | None:
         """The first CARE unit that reached a time point (ties by unit id)."""
-        reached = [(leg.at[point], unit) for unit, leg in self.care_legs() if leg.at[point]]
-        if not reached:
-            return None
-        unit = min(reached)[1]
-        return unit, self.legs[unit]
+        first: tuple[Micros, str] | None = None
+        for unit, leg in self.legs.items():
+            at = leg.at[point]
+            if at and leg.care and (first is None or (at, unit) < first):
+                first = at, unit
+        return (first[1], self.legs[first[1]]) if first else None
 
     @property
     def call_type(self) -> str:
         """The type by the latest claim made while the call was open."""
-        return self._latest((at, call_type) for at, call_type, _ in self.claims)
+        return self._latest(1)
 
     @property
     def area(self) -> str:
         """The area by the latest claim made while the call was open."""
-        return self._latest((at, area) for at, _, area in self.claims)
+        return self._latest(2)
 
-    def _latest(self, claims: Iterable[Claim]) -> str:
-        best = max((claim for claim in claims if claim[1] and not 0 < self.closed < claim[0]), default=(0, OTHER))
-        return best[1]
+    def _latest(self, field: Literal[1, 2]) -> str:
+        latest: Claim = (0, OTHER)
+        for claim in self.claims:
+            at, code = claim[0], claim[field]
+            if code and (at, code) > latest and not 0 < self.closed < at:
+                latest = at, code
+        return latest[1]
 
     @property
     def outcome_label(self) -> str:

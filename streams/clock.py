@@ -11,12 +11,12 @@ SECOND: Micros = 1_000_000
 DAY: Micros = 86_400 * SECOND
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def micros(at: datetime) -> Micros:
     """Microseconds since the epoch of a time with an offset."""
-    return (at - _EPOCH) // _MICROSECOND
+    since = at - _EPOCH
+    return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
 
 
 def utc(at: Micros) -> datetime:
@@ -26,7 +26,7 @@ def utc(at: Micros) -> datetime:
 
 def local(at: Micros, zone: ZoneInfo) -> datetime:
     """The wall-clock time in a zone."""
-    return utc(at).astimezone(zone)
+    return datetime.fromtimestamp(at / SECOND, zone)  # exact: a double holds the microseconds of some centuries
 
 
 def wall() -> Micros:

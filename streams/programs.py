@@ -157,7 +157,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         return tuple(dict.fromkeys(team.code for team in self.teams))
 
     @cached_property
-    def _maps(self) -> dict[str, dict[str, str]]:
+    def labels(self) -> dict[str, dict[str, str]]:
+        """The label value of every code that the profile knows, by field (see FIELDS)."""
         coded: dict[str, dict[str, Coded]] = {
             "area": self.areas,
             "call_type": self.call_types,
@@ -178,11 +179,11 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     def label_of(self, field: str, code: str) -> str:
         """The label value for a code of `field` (area, call_type, team, outcome, service, destination), else `other`."""
-        return self._maps[field].get(code, OTHER)
+        return self.labels[field].get(code, OTHER)
 
     def knows(self, field: str, code: str) -> bool:
         """Whether the profile maps the code."""
-        return code in self._maps[field]
+        return code in self.labels[field]
 
     def covering(self, area: str, at: datetime) -> list[Team]:
         """Teams in force on the local day that cover the area, working or not."""

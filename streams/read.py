@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from streams import metrics as m
@@ -11,9 +11,10 @@ from streams import tally
 from streams.calls import CLEARED, STAGES, Call
 from streams.clock import SECOND, Micros, wall
 from streams.events import STATUSES
-from streams.programs import DAYS, NO_TEAM, OTHER, OUTCOMES, UNRECORDED
+from streams.programs import DAYS, NO_TEAM, OTHER, OUTCOMES, UNRECORDED, Profile
 from streams.state import CALL_INTERVALS, LEG_INTERVALS, ProgramState
 from streams.tally import Cell
+from streams.waiting import Shown
 
 Labels = tuple[str, ...]
 DEMAND_DAYS = 28
@@ -29,6 +30,7 @@ class Spread(NamedTuple):
 
 Value = float | Spread
 Family = tuple[m.Metric, list[tuple[Labels, Value]]]
+_Possible = Callable[[Profile], Iterable[Labels]]
 
 
 def seconds(at: Micros) -> float:
@@ -50,6 +52,7 @@ _COUNTERS = {
     tally.OUTREACH: m.OUTREACH,
     tally.LOCATED: m.LOCATED,
     tally.DISORDER: m.DISORDER,
+    tally.INTERVAL: m.INTERVAL,
 }
 
 
@@ -59,30 +62,35 @@ def read(state: ProgramState, now: Micros | None = None, running_to: Micros | No
     `running_to`: how far the status that still runs is added up. While a backlog is read, time is known only up to
     the newest event; running on to *now* would count time that the next event takes back.
     """
+    yield from counted(state)
     now = wall() if now is None else now
+    yield from current(state, now, now if running_to is None else min(now, running_to))
+
+
+def current(state: ProgramState, now: Micros, running_to: Micros) -> Iterator[Family]:
+    """The families that are made anew each time: what is so *now*, over units, open calls and sums by day or hour."""
     program = state.profile.program
 
-    def family(metric: m.Metric, samples: dict[Labels, float]) -> Family:
-        return metric, [((program, *labels), value) for labels, value in samples.items()]
+    def family(metric: m.Metric, samples: Mapping[Labels, float], possible: _Possible | None = None) -> Family:
+        shown: dict[Labels, Value] = {(program, *labels): value for labels, value in samples.items()}
+        if possible:
+            zeros = state.zeros.get(metric.name)
+            if zeros is None:  # made once: there are hundreds, and nearly all stay at 0
+                zeros = state.zeros[metric.name] = {(program, *labels): 0 for labels in possible(state.profile)}
+            shown = {**zeros, **shown}
+        return metric, list(shown.items())
 
-    yield family(m.UNITS, _units(state))
+    state.waiting.look(state.open, lambda call: _shown(state, call))
+    yield family(m.UNITS, _units(state), _possible_units)
     yield family(m.UNITS_PLANNED, _planned(state, now))
-    yield family(m.UNIT_SECONDS, _unit_seconds(state, now if running_to is None else min(now, running_to)))
-    calls = [call for call in state.open.values() if not call.ineligible]
-    yield family(m.CALLS_OPEN, _open(state, calls))
-    yield family(m.OLDEST_WAITING, _oldest(calls))
-    yield family(m.OVER_TARGET, _over_target(state, calls, now))
+    yield family(m.UNIT_SECONDS, _unit_seconds(state, running_to))
+    yield family(m.CALLS_OPEN, state.waiting.stages, _possible_stages)
+    yield family(m.OLDEST_WAITING, {(area,): seconds(at) for area, at in state.waiting.oldest().items()})
+    yield family(m.OVER_TARGET, state.waiting.past_target(now), _possible_targets)
     yield family(m.TARGET, {key: seconds(target) for key, target in state.profile.targets.items()})
-    yield from _counters(state)
     yield family(m.UNMAPPED, {(field,): n for field, n in state.unmapped.items()})
-    yield family(m.TODAY, _today(state, now))
-    yield family(m.DEMAND_HOUR, _demand_hours(state, now))
-    bounds = tuple(seconds(bound) for bound in state.tally.bounds)
-    named = _names(state)
-    yield (
-        m.INTERVAL,
-        [(named[cell], Spread(bounds, row[:-1], seconds(row[-1]))) for cell, row in state.tally.spread.items()],
-    )
+    yield family(m.TODAY, _today(state, now), _possible_closings)
+    yield family(m.DEMAND_HOUR, _demand_hours(state, now), _possible_hours)
     board = state.cases.board
     yield family(m.FOLLOWUPS, board.states(now))
     yield family(m.NEXT_LAPSE, {labels: seconds(at) for labels, at in board.next_lapse(now).items()})
@@ -92,36 +100,38 @@ def read(state: ProgramState, now: Micros | None = None, running_to: Micros | No
     yield family(m.FEED, {(topic,): seconds(at) for topic, at in state.newest.items()})
 
 
-def _names(state: ProgramState) -> dict[Cell, Labels]:
-    """The label values of every cell of the tally, made once a cell: there are thousands, and each scrape asks."""
-    names = state.tally.names
-    for cells in (state.tally.cells, state.tally.spread):
-        for cell in cells.keys() - names.keys():
-            names[cell] = (state.profile.program, *(str(label) for label in cell[1:]))
-    return names
-
-
-def _counters(state: ProgramState) -> Iterator[Family]:
-    names = _names(state)
-    samples: dict[str | int, list[tuple[Labels, Value]]] = {kind: [] for kind in (*_COUNTERS, tally.UNMAPPED)}
-    for cell, value in state.tally.cells.items():
-        samples[cell[0]].append((names[cell], seconds(value) if cell[0] == tally.FREED else value))
+def counted(state: ProgramState, cells: Iterable[Cell] | None = None) -> Iterator[Family]:
+    """The families that are sums of facts: all of their samples, or those of some cells of the tally."""
+    sums, program = state.tally, state.profile.program
+    bounds = tuple(seconds(bound) for bound in sums.bounds)
+    samples: dict[str | int, list[tuple[Labels, Value]]] = {kind: [] for kind in _COUNTERS}
+    for cell in (*sums.cells, *sums.spread) if cells is None else cells:
+        kind = cell[0]
+        if kind == tally.UNMAPPED:
+            continue  # of units too, see `current`
+        labels = sums.names.get(cell)
+        if labels is None:  # made once a cell: there are thousands
+            labels = sums.names[cell] = (program, *(str(label) for label in cell[1:]))
+        value: Value
+        if kind == tally.INTERVAL:
+            row = sums.spread[cell]
+            value = Spread(bounds, row[:-1], seconds(row[-1]))
+        else:
+            value = sums.cells[cell]
+            if kind == tally.FREED:
+                value = seconds(value)
+        samples[kind].append((labels, value))
     for kind, metric in _COUNTERS.items():
         yield metric, samples[kind]
 
 
-def _units(state: ProgramState) -> dict[Labels, float]:
-    counts: dict[Labels, float] = {
-        (team, area, status): 0
-        for area in (*state.profile.areas, OTHER)
-        for team in (*state.profile.teams_of(area), OTHER)
-        for status in STATUSES
-    }
-    for unit in state.units.values():
-        if unit.held:
-            labels = (unit.held.team, unit.area, unit.held.status)
-            counts[labels] = counts.get(labels, 0) + 1
-    return counts
+def _possible_units(profile: Profile) -> Iterator[Labels]:
+    for area in (*profile.areas, OTHER):
+        yield from ((team, area, status) for team in (*profile.teams_of(area), OTHER) for status in STATUSES)
+
+
+def _units(state: ProgramState) -> Counter[Labels]:
+    return Counter((unit.held.team, unit.area, unit.held.status) for unit in state.units.values() if unit.held)
 
 
 def _planned(state: ProgramState, now: Micros) -> dict[Labels, float]:
@@ -142,74 +152,65 @@ def _unit_seconds(state: ProgramState, now: Micros) -> dict[Labels, float]:
     return {labels: seconds(took) for labels, took in spent.items()}
 
 
-def _open(state: ProgramState, calls: list[Call]) -> dict[Labels, float]:
-    counts: dict[Labels, float] = {
-        (area, call_type, stage): 0
-        for area in (*state.profile.areas, OTHER)
-        for call_type in (*state.profile.call_types, OTHER)
-        for stage in STAGES
-    }
-    for call in calls:
-        counts[call.area, call.call_type, call.stage] += 1
-    return counts
+def _possible_stages(profile: Profile) -> Iterator[Labels]:
+    for area in (*profile.areas, OTHER):
+        yield from ((area, call_type, stage) for call_type in (*profile.call_types, OTHER) for stage in STAGES)
 
 
-def _oldest(calls: list[Call]) -> dict[Labels, float]:
-    oldest: dict[Labels, float] = {}
-    for call in calls:
-        if call.stage == "waiting":
-            labels = (call.area,)
-            oldest[labels] = min(oldest.get(labels, float("inf")), seconds(call.start))
-    return oldest
+def _possible_targets(profile: Profile) -> Iterator[Labels]:
+    for area in (*profile.areas, OTHER):
+        teams = profile.teams_of(area)
+        yield from ((area, interval) for team, interval in profile.targets if team in teams)
 
 
-def _over_target(state: ProgramState, calls: list[Call], now: Micros) -> dict[Labels, float]:
-    targets = state.profile.targets
-    counts: dict[Labels, float] = {
-        (area, interval): 0
-        for area in (*state.profile.areas, OTHER)
-        for team in state.profile.teams_of(area)
-        for interval in {interval for code, interval in targets if code == team}
-    }
-    for call in calls:
-        area = call.area
-        over: set[str] = set()
-        for interval, point, _ in CALL_INTERVALS:
-            # no unit is there yet, so no team: the shortest target of those that cover the area
-            teams = state.profile.teams_of(area)
-            target = min((targets[t, interval] for t in teams if (t, interval) in targets), default=0)
-            if target and call.received and not call.first_to(point) and now - call.received > target:
-                over.add(interval)
-        for unit, leg in call.care_legs():
-            if leg.at[CLEARED]:
-                continue  # what it has not reached by now it never will
-            team = state.team(unit, leg)
-            for interval, start, end, _ in LEG_INTERVALS:
-                leg_target = targets.get((team, interval))
-                if leg_target and leg.at[start] and not leg.at[end] and now - leg.at[start] > leg_target:
-                    over.add(interval)
-        for name in over:
-            counts[area, name] = counts.get((area, name), 0) + 1
-    return counts
+def _shown(state: ProgramState, call: Call) -> tuple[Shown, list[str]] | None:
+    """What an open call shows, and the units whose statuses were asked for it."""
+    if call.ineligible:
+        return None
+    targets, area, stage = state.profile.targets, call.area, call.stage
+    deadlines: dict[Labels, Micros] = {}
+    asked: list[str] = []
+
+    def target(interval: str, start: Micros, length: Micros) -> None:
+        deadlines[area, interval] = min(deadlines.get((area, interval), start + length), start + length)
+
+    for interval, point, _ in CALL_INTERVALS:
+        # no unit is there yet, so no team: the shortest target of those that cover the area
+        teams = state.profile.teams_of(area)
+        length = min((targets[team, interval] for team in teams if (team, interval) in targets), default=0)
+        if length and call.received and not call.first_to(point):
+            target(interval, call.received, length)
+    for unit, leg in call.care_legs():
+        if leg.at[CLEARED]:
+            continue  # what it has not reached by now it never will
+        if not leg.team:
+            asked.append(unit)
+        team = state.team(unit, leg)
+        for interval, start, end, _ in LEG_INTERVALS:
+            leg_length = targets.get((team, interval))
+            if leg_length and leg.at[start] and not leg.at[end]:
+                target(interval, leg.at[start], leg_length)
+    return Shown((area, call.call_type, stage), call.start if stage == "waiting" else 0, deadlines), asked
+
+
+def _possible_closings(profile: Profile) -> Iterator[Labels]:
+    for area in (*profile.areas, OTHER):
+        teams = (*profile.teams_of(area), NO_TEAM, OTHER)
+        yield from ((team, area, outcome) for team in teams for outcome in (*OUTCOMES, UNRECORDED, OTHER))
 
 
 def _today(state: ProgramState, now: Micros) -> dict[Labels, float]:
-    counts: dict[Labels, float] = {
-        (team, area, outcome): 0
-        for area in (*state.profile.areas, OTHER)
-        for team in (*state.profile.teams_of(area), NO_TEAM, OTHER)
-        for outcome in (*OUTCOMES, UNRECORDED, OTHER)
-    }
-    for cell, n in state.closed_on.get(state.profile.local(now).toordinal(), {}).items():
-        counts[tuple(str(label) for label in cell)] = n
-    return counts
+    closed: Mapping[Cell, int] = state.closed_on.get(state.profile.local(now).toordinal(), {})
+    return {tuple(str(label) for label in cell): n for cell, n in closed.items()}
+
+
+def _possible_hours(profile: Profile) -> Iterator[Labels]:
+    for day in DAYS:
+        yield from (
+            (day, f"{hour:02}", result) for hour in range(24) for result in ("served", "unmet", "outside_hours")
+        )
 
 
 def _demand_hours(state: ProgramState, now: Micros) -> dict[Labels, float]:
-    found = state.demand_since(now, DEMAND_DAYS)
-    return {
-        (day, f"{hour:02}", result): found[weekday, hour, result]
-        for weekday, day in enumerate(DAYS)
-        for hour in range(24)
-        for result in ("served", "unmet", "outside_hours")
-    }
+    found = state.demand.since(now, DEMAND_DAYS)
+    return {(DAYS[weekday], f"{hour:02}", result): n for (weekday, hour, result), n in found.items()}

@@ -17,8 +17,7 @@ Keys are `<kind>/<id>`: `c/` calls, `u/<n>/` segments of a unit's statuses, `a/`
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from typing import Any, Literal, NamedTuple
 
@@ -37,15 +36,18 @@ from streams.calls import (
     SEEN_TO_ON_SCENE,
     TRANSPORTING,
     Call,
+    Fact,
     Leg,
 )
 from streams.caseload import Caseload
 from streams.cases import Case, Opening
 from streams.clock import DAY, Micros, micros
+from streams.demand import Demand
 from streams.followups import NEVER
-from streams.programs import NO_TEAM, OTHER, Interval, Profile
+from streams.programs import FIELDS, NO_TEAM, OTHER, Interval, Profile
 from streams.tally import RESULTS, Cell, Tally
 from streams.units import Entry, Unit, UnitArchive
+from streams.waiting import Waiting
 
 #: Closed calls are kept this long after closing (or after the last event that touched them), then only their counts.
 KEPT: Micros = 45 * DAY
@@ -67,6 +69,9 @@ CALL_INTERVALS: tuple[tuple[Interval, int, int], ...] = (
     ("received_to_dispatched", DISPATCHED, SEEN_TO_DISPATCHED),
     ("received_to_on_scene", ON_SCENE, SEEN_TO_ON_SCENE),
 )
+#: Of these, by time point, the ones that an event of a unit at that point can complete.
+_CALL_INTERVALS_AT = {point: [each for each in CALL_INTERVALS if each[1] == point] for point in range(6)}
+_LEG_INTERVALS_AT = {point: [each for each in LEG_INTERVALS if point in each[1:3]] for point in range(6)}
 _SEEN_TRANSPORT = 16
 _POINT: dict[type, int] = {
     events.UnitDispatched: DISPATCHED,
@@ -78,6 +83,8 @@ _POINT: dict[type, int] = {
 }
 
 Effect = Literal["applied", "late", "duplicate"]
+#: Codes that the profile does not know: (field, code).
+Codes = list[tuple[str, str]]
 
 
 class Applied(NamedTuple):
@@ -106,7 +113,7 @@ _case_decoder = msgspec.msgpack.Decoder(Case)
 _encode = msgspec.msgpack.Encoder().encode
 
 
-_PLACES = ("g", "k", "c", "u", "a", "gone", "f")
+_PLACES = {kind: place for place, kind in enumerate(("g", "k", "c", "u", "a", "gone", "f"))}
 
 
 def _place(change: tuple[str, bytes | None]) -> int:
@@ -114,7 +121,7 @@ def _place(change: tuple[str, bytes | None]) -> int:
     counted by: a case not its call, a call not its units' statuses.
     """
     key, packed = change
-    return _PLACES.index("gone" if key[0] == "u" and packed is None else key[0])
+    return _PLACES["gone" if packed is None and key[0] == "u" else key[0]]
 
 
 def hash8(text: str) -> bytes:
@@ -129,15 +136,15 @@ class ProgramState:
         """State from the records of a changelog (none: empty), with the histogram bounds of `tally.edges`."""
         self.profile = profile
         self.tally = Tally(bounds)
-        self.version = 0
         self.open: dict[str, Call] = {}  # every call not closed, by key
+        self.waiting = Waiting()
+        self.zeros: dict[str, dict[tuple[str, ...], float]] = {}  # the read model's samples of nothing, by metric
         self.units: dict[str, Unit] = {}
         self.cases = Caseload(profile)
         self.newest: dict[str, Micros] = {}
         #: Closed calls by local day of closing: (team, area, outcome) -> calls.
         self.closed_on: dict[int, Counter[Cell]] = defaultdict(Counter)
-        #: Eligible closed calls by local hour of receipt (days since 1 BC x 24 + hour): result -> times received.
-        self.demand_in: dict[int, dict[str, list[Micros]]] = defaultdict(lambda: defaultdict(list))
+        self.demand = Demand(profile.zone)
         self.people: Counter[int] = Counter()
         self._kept: dict[str, bytes] = {}  # closed calls, packed: most of the memory, rarely touched
         self._hot: dict[str, Call] = {}  # closed calls touched since the last flush
@@ -149,29 +156,24 @@ class ProgramState:
         self._archived = Tally(bounds)
         self._gone: list[str] = []
         self._era = 0
-        self._handlers: dict[type, Callable[[Any, Micros, Micros], Applied]] = {
-            events.Heartbeat: self._heartbeat,
-            events.UnitStatus: self._status,
-            **dict.fromkeys(events.CALL_EVENTS, self._call),
-            **dict.fromkeys(events.CASE_EVENTS, self._case),
-        }
+        self._labels = profile.labels
         if records:
             self._restore(records)
         self.tally.start(tally.possible(profile))
 
     # --- the one way in -------------------------------------------------------------------------------------
 
-    def apply(self, event: events.AnyEvent, now: Micros) -> Applied:
-        """Apply one event at clock *now* (microseconds since the epoch)."""
+    def apply(self, event: events.AnyEvent, now: Micros, at: Micros | None = None) -> Applied:
+        """Apply one event at clock *now* (microseconds since the epoch); `at`: its own time, where it is at hand."""
         if now >= self._archive_at:
             self._archive(now)
-        at = micros(event.at)
-        applied = self._handlers[type(event)](event, at, now)
+        if at is None:
+            at = micros(event.at)
+        applied = _HANDLERS[type(event)](self, event, at, now)
         if applied.effect != "duplicate":
             topic = event.topic if type(event) is events.Heartbeat else events.TOPIC_OF[type(event)]
             if at > self.newest.get(topic, 0):
                 self.newest[topic] = at
-            self.version += 1
         return applied
 
     def flush(self) -> dict[str, bytes | None]:
@@ -225,147 +227,173 @@ class ProgramState:
 
     def _call(self, event: events.AnyCallEvent, at: Micros, now: Micros) -> Applied:
         key = "c/" + event.call
-        call = self._find(key)
         id = hash8(event.id)
+        call = self._find(key)
         if call is None:
             call = self.open[key] = Call(first=at, legs={}, claims=[], facts=[], era=self._era)
         elif id in call.ids:
             return _DUPLICATE
-        late = bool(call.seen & SEEN_CLOSED)
+        late = call.seen & SEEN_CLOSED
         if late:
             self._hot[key] = call
             self._show(key, call, -1)
         call.ids += id
-        call.first = min(call.first, at)
-        call.newest = max(call.newest, at)
-        call.touched = max(call.touched, now)
-        unmapped = self._record_facts(event, at, call)
-        if not late:
+        if at < call.first:
+            call.first = at
+        if at > call.newest:
+            call.newest = at
+        if now > call.touched:
+            call.touched = now
+        unmapped: Codes = []
+        _CALL_HANDLERS[type(event)](self, event, at, call, unmapped)
+        if unmapped and not late:
             for field, _ in unmapped:
-                self._count(call, tally.UNMAPPED, field, 1)
-            self._count_event(event, call)
-            if type(event) is events.CallClosed:
-                self._close(key, call)
-        if call.seen & SEEN_CLOSED:
+                self._count(call, (tally.UNMAPPED, field, 1))
+        if late:
             self._show(key, call, +1)
+        elif type(event) is events.CallClosed:
+            self._close(key, call)
+        if not call.seen & SEEN_CLOSED:
+            self.waiting.changed(key)
         self._dirty[key] = None
         if unmapped:
-            return Applied("late" if late else "applied", unmapped)
+            return Applied("late" if late else "applied", tuple(unmapped))
         return _LATE if late else _APPLIED
 
-    def _record_facts(self, event: events.AnyCallEvent, at: Micros, call: Call) -> tuple[tuple[str, str], ...]:
-        """Write the event into the call; gives back its codes that the profile does not know."""
-        unmapped: list[tuple[str, str]] = []
+    # One method a type of event writes it into the call, and counts what it is the first to record. What is written
+    # after the call was closed completes it and counts nothing.
 
-        def label(field: str, code: str | None) -> str:
-            if code is None:
-                return ""
-            if not self.profile.knows(field, code):
-                unmapped.append((field, code))
-            return self.profile.label_of(field, code)
+    def _label(self, field: str, code: str, unmapped: Codes) -> str:
+        """The label value of a code; takes down a code that the profile does not know."""
+        label = self._labels[field].get(code)
+        if label is None:
+            unmapped.append((field, code))
+            return OTHER
+        return label
 
-        match event:
-            case events.CallReceived():
-                call.received = min(call.received or at, at)
-                call.claims.append((at, label("call_type", event.call_type), label("area", event.area)))
-            case events.CallTriaged():
-                call.triage = max(call.triage or (at, event.eligible), (at, event.eligible))
-                if event.call_type or event.area:
-                    call.claims.append((at, label("call_type", event.call_type), label("area", event.area)))
-            case events.CallClosed():
-                call.closed = min(call.closed or at, at)
-                if event.outcome:
-                    outcome = (at, label("outcome", event.outcome))
-                    call.outcome = min(call.outcome or outcome, outcome)
-                if event.unserved_reason in REASONS:
-                    reason = (at, event.unserved_reason)
-                    call.reason = min(call.reason or reason, reason)
-                if event.person:
-                    # the token's hash within the program: enough to count people, useless to find one
-                    person = (at, int.from_bytes(hash8(f"{event.program}/{event.person}"), "big"))
-                    call.person = min(call.person or person, person)
-            case events.UnitEvent():
-                leg = call.legs.get(event.unit)
-                if leg is None:
-                    leg = call.legs[event.unit] = Leg()
-                point = _POINT[type(event)]
-                leg.at[point] = min(leg.at[point] or at, at)
-                if event.agency:
-                    agency = (at, str(event.agency))
-                    leg.agency = min(leg.agency or agency, agency)
-                if type(event) is events.UnitDispatched and event.team:
-                    team = (at, label("team", event.team))
-                    leg.team = min(leg.team or team, team)
-                if type(event) is events.UnitTransporting:
-                    label("destination", event.destination)
-            case events.ReferralMade():
-                label("service", event.service)
-            case _:
-                pass  # contact made, force and needles are counted, and leave nothing else behind
-        return tuple(unmapped)
+    def _claim(self, call: Call, at: Micros, call_type: str | None, area: str | None, unmapped: Codes) -> None:
+        call.claims.append(
+            (
+                at,
+                self._label("call_type", call_type, unmapped) if call_type else "",
+                self._label("area", area, unmapped) if area else "",
+            )
+        )
 
-    def _count_event(self, event: events.AnyCallEvent, call: Call) -> None:
-        """Count what this event is the first to record."""
-        area = call.area
-        match event:
-            case events.CallReceived():
-                if not call.seen & SEEN_RECEIVED:
-                    call.seen |= SEEN_RECEIVED
-                    source = event.source or OTHER
-                    self._count(call, tally.RECEIVED, area, call.call_type, source, 1)
-                self._observe_call(call, area)
-            case events.UnitEvent():
-                leg = call.legs[event.unit]
-                if leg.care:
-                    self._observe_call(call, area)
-                    self._observe_leg(call, event.unit, leg, area)
-                    if type(event) is events.UnitTransporting and not leg.seen & _SEEN_TRANSPORT:
-                        leg.seen |= _SEEN_TRANSPORT
-                        place = self.profile.label_of("destination", event.destination or OTHER)
-                        self._count(call, tally.TRANSPORT, self.team(event.unit, leg), place, 1)
-            case events.UseOfForce():
-                self._count(call, tally.FORCE, str(event.level), 1)
-            case events.NeedlesCollected():
-                self._count(call, tally.NEEDLES, area, event.count)
-            case events.ReferralMade():
-                self._count(call, tally.REFERRAL, self.profile.label_of("service", event.service), 1)
-            case _:
-                pass
+    def _received(self, event: events.CallReceived, at: Micros, call: Call, unmapped: Codes) -> None:
+        if not call.received or at < call.received:
+            call.received = at
+        self._claim(call, at, event.call_type, event.area, unmapped)
+        if call.seen & SEEN_CLOSED:
+            return
+        if not call.seen & SEEN_RECEIVED:
+            call.seen |= SEEN_RECEIVED
+            self._count(call, (tally.RECEIVED, call.area, call.call_type, event.source or OTHER, 1))
+        self._observe_call(call, CALL_INTERVALS)
 
-    def _observe_call(self, call: Call, area: str) -> None:
-        for interval, point, seen in CALL_INTERVALS:
+    def _triaged(self, event: events.CallTriaged, at: Micros, call: Call, unmapped: Codes) -> None:
+        triage = (at, event.eligible)
+        if call.triage is None or triage > call.triage:
+            call.triage = triage
+        if event.call_type or event.area:
+            self._claim(call, at, event.call_type, event.area, unmapped)
+
+    def _unit_reached(self, event: events.UnitEvent, at: Micros, call: Call, unmapped: Codes) -> None:
+        leg = call.legs.get(event.unit)
+        if leg is None:
+            leg = call.legs[event.unit] = Leg()
+        was_care = leg.care
+        point = _POINT[type(event)]
+        if not leg.at[point] or at < leg.at[point]:
+            leg.at[point] = at
+        if event.agency:
+            agency = (at, str(event.agency))
+            if leg.agency is None or agency < leg.agency:
+                leg.agency = agency
+        if type(event) is events.UnitDispatched and event.team:
+            team = (at, self._label("team", event.team, unmapped))
+            if leg.team is None or team < leg.team:
+                leg.team = team
+        place = OTHER
+        if type(event) is events.UnitTransporting and event.destination:
+            place = self._label("destination", event.destination, unmapped)
+        if call.seen & SEEN_CLOSED or not leg.care:
+            return
+        # a unit that turns out to be the program's own only now brings all of its time points with it
+        self._observe_call(call, _CALL_INTERVALS_AT[point] if was_care else CALL_INTERVALS)
+        self._observe_leg(call, event.unit, leg, _LEG_INTERVALS_AT[point] if was_care else LEG_INTERVALS)
+        if point == TRANSPORTING and not leg.seen & _SEEN_TRANSPORT:
+            leg.seen |= _SEEN_TRANSPORT
+            self._count(call, (tally.TRANSPORT, self.team(event.unit, leg), place, 1))
+
+    def _contact_made(self, event: events.ContactMade, at: Micros, call: Call, unmapped: Codes) -> None:
+        """Leaves its id and its time behind, as every event does."""
+
+    def _call_closed(self, event: events.CallClosed, at: Micros, call: Call, unmapped: Codes) -> None:
+        if not call.closed or at < call.closed:
+            call.closed = at
+        if event.outcome:
+            outcome = (at, self._label("outcome", event.outcome, unmapped))
+            call.outcome = min(call.outcome or outcome, outcome)
+        if event.unserved_reason in REASONS:
+            reason = (at, event.unserved_reason)
+            call.reason = min(call.reason or reason, reason)
+        if event.person:
+            # the token's hash within the program: enough to count people, useless to find one
+            person = (at, int.from_bytes(hash8(f"{event.program}/{event.person}"), "big"))
+            call.person = min(call.person or person, person)
+
+    def _use_of_force(self, event: events.UseOfForce, at: Micros, call: Call, unmapped: Codes) -> None:
+        if not call.seen & SEEN_CLOSED:
+            self._count(call, (tally.FORCE, str(event.level), 1))
+
+    def _needles_collected(self, event: events.NeedlesCollected, at: Micros, call: Call, unmapped: Codes) -> None:
+        if not call.seen & SEEN_CLOSED:
+            self._count(call, (tally.NEEDLES, call.area, event.count))
+
+    def _referral_made(self, event: events.ReferralMade, at: Micros, call: Call, unmapped: Codes) -> None:
+        service = self._label("service", event.service, unmapped)
+        if not call.seen & SEEN_CLOSED:
+            self._count(call, (tally.REFERRAL, service, 1))
+
+    def _observe_call(self, call: Call, intervals: Iterable[tuple[Interval, int, int]]) -> None:
+        for interval, point, seen in intervals:
             if not call.seen & seen and call.received and (reached := call.first_to(point)):
                 call.seen |= seen
                 unit, leg = reached
-                self._observe(call, self.team(unit, leg), area, interval, leg.at[point] - call.received)
+                self._observe(call, unit, leg, interval, leg.at[point] - call.received)
 
-    def _observe_leg(self, call: Call, unit: str, leg: Leg, area: str) -> None:
-        for interval, start, end, seen in LEG_INTERVALS:
+    def _observe_leg(
+        self, call: Call, unit: str, leg: Leg, intervals: Iterable[tuple[Interval, int, int, int]]
+    ) -> None:
+        for interval, start, end, seen in intervals:
             if not leg.seen & seen and leg.at[start] and leg.at[end]:
                 leg.seen |= seen
-                self._observe(call, self.team(unit, leg), area, interval, leg.at[end] - leg.at[start])
+                self._observe(call, unit, leg, interval, leg.at[end] - leg.at[start])
 
-    def _observe(self, call: Call, team: str, area: str, interval: Interval, took: Micros) -> None:
+    def _observe(self, call: Call, unit: str, leg: Leg, interval: Interval, took: Micros) -> None:
         if took < 0:
-            self._count(call, tally.DISORDER, interval, 1)
+            self._count(call, (tally.DISORDER, interval, 1))
         else:
-            self._count(call, tally.INTERVAL, team, area, interval, took)
+            self._count(call, (tally.INTERVAL, self.team(unit, leg), call.area, interval, took))
 
     def _close(self, key: str, call: Call) -> None:
         """Count the call's end: outcome, result, police. From here its counters stand."""
         call.seen |= SEEN_CLOSED
         del self.open[key]
+        self.waiting.closed(key)
         self._hot[key] = call
-        area = call.area
-        team, outcome = self._team_of(call), call.outcome_label
-        self._count(call, tally.CLOSED, team, area, call.call_type, outcome, 1)
-        self._count(call, tally.DEMAND, area, self.result(call), 1)
+        shown = self._shown(call)
+        team, area, outcome, result = shown
+        self._count(call, (tally.CLOSED, team, area, call.call_type, outcome, 1))
+        self._count(call, (tally.DEMAND, area, result, 1))
         involvement, freed = call.police
-        self._count(call, tally.POLICE, area, involvement, 1)
+        self._count(call, (tally.POLICE, area, involvement, 1))
         if freed:
-            self._count(call, tally.FREED, freed)
+            self._count(call, (tally.FREED, freed))
+        self._show(key, call, +1, shown)
 
-    def _count(self, call: Call, *fact: str | int) -> None:
+    def _count(self, call: Call, fact: Fact) -> None:
         call.facts.append(fact)
         self.tally.add(fact)
 
@@ -412,30 +440,29 @@ class ProgramState:
             return "not_triaged"
         return "unknown"
 
-    def _show(self, key: str, call: Call, sign: int) -> None:
+    def _shown(self, call: Call) -> tuple[str, str, str, str]:
+        """Team, area, outcome and result of a closed call, by what is known now."""
+        return self._team_of(call), call.area, call.outcome_label, self.result(call)
+
+    def _show(self, key: str, call: Call, sign: int, shown: tuple[str, str, str, str] | None = None) -> None:
         """Add a closed call to the gauges, or take it out of them before it changes."""
+        team, area, outcome, result = shown or self._shown(call)
         day = self.profile.local(call.closed).toordinal()
-        cell = (self._team_of(call), call.area, call.outcome_label)
-        self.closed_on[day][cell] += sign
-        if not self.closed_on[day][cell]:
-            del self.closed_on[day][cell]
-            if not self.closed_on[day]:
+        cell = (team, area, outcome)
+        closed_on = self.closed_on[day]
+        closed_on[cell] += sign
+        if not closed_on[cell]:
+            del closed_on[cell]
+            if not closed_on:
                 del self.closed_on[day]
-        if call.received and (result := self.result(call)) != "ineligible":
-            shown = result if result in ("served", "outside_hours") else "unmet"
-            received = self.profile.local(call.received)
-            hour = received.toordinal() * 24 + received.hour
-            times = self.demand_in[hour][shown]
-            if sign > 0:
-                times.append(call.received)
-            else:
-                times.remove(call.received)
-                if not any(self.demand_in[hour].values()):
-                    del self.demand_in[hour]
+        if call.received and result != "ineligible":
+            self.demand.add(call.received, result if result in ("served", "outside_hours") else "unmet", sign)
         if call.person:
             self._person(call.person[1], sign)
         if sign > 0:
-            self._show_case(key, call)
+            opens = outcome in self.profile.followup_outcomes
+            opening = Opening(call.closed, "encounter", team, area, key[2:]) if opens else None
+            self.cases.set_by_call(key[2:], opening)
             self._expire_case(key[2:], call)
         for unit, leg in call.legs.items():
             if leg.team is None and leg.care:
@@ -447,12 +474,6 @@ class ProgramState:
     def _known(self, key: str) -> bool:
         """Whether there is a record of this call or case."""
         return key[2:] in self.cases.records if key[0] == "k" else self._find(key) is not None
-
-    def _show_case(self, key: str, call: Call) -> None:
-        """The case that a closed call opens by its outcome."""
-        opens = call.outcome_label in self.profile.followup_outcomes
-        opening = Opening(call.closed, "encounter", self._team_of(call), call.area, key[2:]) if opens else None
-        self.cases.set_by_call(key[2:], opening)
 
     def _person(self, person: int, sign: int) -> None:
         self.people[person] += sign
@@ -468,26 +489,21 @@ class ProgramState:
             unit = self.units[event.unit] = Unit()
         elif id in unit.ids:
             return _DUPLICATE
-        codes = (("team", event.team), ("area", event.area))
-        unmapped = tuple((field, code) for field, code in codes if code and not self.profile.knows(field, code))
-        entry = Entry(
-            at=at,
-            id=id,
-            late=unit.is_late(at, id),
-            status=event.status,
-            team=self.profile.label_of("team", event.team),
-            area=self.profile.label_of("area", event.area) if event.area else "",
-            unmapped=" ".join(field for field, _ in unmapped),
-            touched=now,
-        )
+        unmapped: Codes = []
+        team = self._label("team", event.team, unmapped)
+        area = self._label("area", event.area, unmapped) if event.area else ""
+        fields = " ".join(field for field, _ in unmapped) if unmapped else ""
+        entry = Entry(at, id, unit.is_late(at, id), event.status, team, area, fields, now)
         # only a unit that changes its team can change what is known of its calls, and only from here on
-        since = at if unit.known_at(at) else 0
-        calls = [] if unit.teams == {entry.team} else self._hide_heirs(event.unit, since)
+        calls: list[tuple[str, Call]] = []
+        if event.unit in self._heirs and not (team in unit.teams and len(unit.teams) == 1):
+            calls = self._hide_heirs(event.unit, at if unit.known_at(at) else 0)
         number = unit.append(entry)
+        self.waiting.unit_changed(event.unit)
         for key, call in calls:
             self._show(key, call, +1)
         self._dirty[f"u/{number}/{event.unit}"] = None
-        return Applied("applied", unmapped) if unmapped else _APPLIED
+        return Applied("applied", tuple(unmapped)) if unmapped else _APPLIED
 
     def _hide_heirs(self, unit: str, since: Micros) -> list[tuple[str, Call]]:
         """Take the closed calls that have their team from a unit's statuses since a time out of the gauges."""
@@ -580,6 +596,7 @@ class ProgramState:
             if segments := unit.expired(tick, tick - KEPT):
                 calls = self._hide_heirs(name, 0) if len(unit.teams) > 1 else []
                 self.units[name] = unit.without(segments)
+                self.waiting.unit_changed(name)
                 for key, call in calls:
                     self._show(key, call, +1)
                 self._dirty.update(dict.fromkeys(("a/" + name, *(f"u/{number}/{name}" for number in segments))))
@@ -642,6 +659,7 @@ class ProgramState:
             self._show(key, call, +1)
         else:
             self.open[key] = call
+            self.waiting.changed(key)
 
     def _restore_archived(self, archived: Archived) -> None:
         self.newest = dict(archived.newest)
@@ -659,27 +677,31 @@ class ProgramState:
     @property
     def unmapped(self) -> Counter[str]:
         """Unknown codes by field: those of calls and cases, and those of units."""
-        counts = Counter({str(cell[1]): n for cell, n in self.tally.cells.items() if cell[0] == tally.UNMAPPED})
+        counts = Counter({field: self.tally.cells[tally.UNMAPPED, field] for field in FIELDS})
         for unit in self.units.values():
             counts.update(unit.unmapped)
-        return counts
-
-    def demand_since(self, now: Micros, days: int) -> Counter[tuple[int, int, str]]:
-        """Eligible closed calls received in the last local days: (weekday, hour, result) -> calls."""
-        end = self.profile.local(now)
-        start = end - timedelta(days=days)
-        first = start.toordinal() * 24 + start.hour
-        since = micros(start)
-        counts: Counter[tuple[int, int, str]] = Counter()
-        for bucket, results in self.demand_in.items():
-            if bucket >= first:
-                weekday, hour = (bucket // 24 - 1) % 7, bucket % 24
-                for result, times in results.items():
-                    n = len(times) if bucket > first else sum(at >= since for at in times)
-                    counts[weekday, hour, result] += n
         return counts
 
     @property
     def kept_calls(self) -> int:
         """Calls kept, open and closed."""
         return len(self.open) + len(self._kept.keys() | self._hot.keys())
+
+
+# Not bound to a state: a state that refers to its own methods is a cycle, and stays until the garbage collector comes.
+_HANDLERS: dict[type, Callable[[ProgramState, Any, Micros, Micros], Applied]] = {
+    events.Heartbeat: ProgramState._heartbeat,
+    events.UnitStatus: ProgramState._status,
+    **dict.fromkeys(events.CALL_EVENTS, ProgramState._call),
+    **dict.fromkeys(events.CASE_EVENTS, ProgramState._case),
+}
+_CALL_HANDLERS: dict[type, Callable[[ProgramState, Any, Micros, Call, Codes], None]] = {
+    events.CallReceived: ProgramState._received,
+    events.CallTriaged: ProgramState._triaged,
+    **dict.fromkeys(_POINT, ProgramState._unit_reached),
+    events.ContactMade: ProgramState._contact_made,
+    events.CallClosed: ProgramState._call_closed,
+    events.UseOfForce: ProgramState._use_of_force,
+    events.NeedlesCollected: ProgramState._needles_collected,
+    events.ReferralMade: ProgramState._referral_made,
+}

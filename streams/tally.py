@@ -92,6 +92,7 @@ class Tally:
         self.cells: dict[Cell, int] = {}
         self.spread: dict[Cell, list[int]] = {}
         self.names: dict[Cell, tuple[str, ...]] = {}  # the read model's label values of each cell
+        self._changed: set[Cell] = set()
 
     def start(self, cells: Iterable[Cell]) -> None:
         """Make sure that these cells are there."""
@@ -105,6 +106,7 @@ class Tally:
         """Add one fact."""
         amount = fact[-1]
         cell = fact[:-1]
+        self._changed.add(cell)
         assert isinstance(amount, int)
         if cell[0] == INTERVAL:
             row = self.row(cell)
@@ -112,6 +114,11 @@ class Tally:
             row[-1] += amount
         else:
             self.cells[cell] = self.cells.get(cell, 0) + amount
+
+    def changed(self) -> set[Cell]:
+        """The cells that facts were added to since this was last asked: it has one reader, the page of /metrics."""
+        changed, self._changed = self._changed, set()
+        return changed
 
     def row(self, cell: Cell) -> list[int]:
         """The histogram row of a cell, made at zero if it is new."""

@@ -55,6 +55,7 @@ class Unit:
         self._code = array("H")
         self._meaning: list[tuple[str, str, str]] = []
         self._codes: dict[tuple[str, str, str], int] = {}
+        self.teams: set[str] = set()  # all teams that its kept statuses named
 
     def is_late(self, at: Micros, id: int) -> bool:
         """Whether a later status is known."""
@@ -87,6 +88,7 @@ class Unit:
         if code is None:
             code = self._codes[meaning] = len(self._meaning)
             self._meaning.append(meaning)
+            self.teams.add(entry.team)
         self._at.insert(where, entry.at)
         self._id.insert(where, entry.id)
         self._code.insert(where, code)
@@ -105,11 +107,6 @@ class Unit:
             return OTHER
         where = max(bisect_right(self._at, at) - 1, 0)
         return self._meaning[self._code[where]][1]
-
-    @property
-    def teams(self) -> set[str]:
-        """All teams that its kept statuses named."""
-        return {team for _, team, _ in self._meaning}
 
     @property
     def area(self) -> str:

@@ -166,6 +166,39 @@ WORKERS_READY = _signal(
     "1 once the worker is assigned its partitions and has recovered its programs, else 0; it shows no program before. "
     "No value while it does not answer.",
 )
+RECOVERY_REMAINING = _signal(
+    "recovery_remaining",
+    "Records left to read in a recovery",
+    "count",
+    "instance",
+    f"max by (instance) ({select(m.RECOVERY_REMAINING)})",
+    "Changelog records that the worker's recovery still has to read; 0 when it is not recovering.",
+)
+RECOVERY_SPEED = _signal(
+    "recovery_records_per_second",
+    "Records read in recoveries a second",
+    "per_second",
+    "instance",
+    f"sum by (instance) (rate({select(m.RECOVERY_RECORDS)}[$__rate_interval]))",
+    "Changelog records read to rebuild the state of programs, a second; 0 when no worker is recovering.",
+)
+RECOVERIES = _signal(
+    "recoveries",
+    "Recoveries completed",
+    "count",
+    "instance",
+    f"round({total('instance', grown(m.RECOVERY_COMPLETED, over='$__range'))})",
+    "Recoveries completed in the chosen time: one each time a worker is given programs. Estimated by Prometheus; the one at "
+    "a worker's start may be missing.",
+)
+RECOVERY_TOOK = _signal(
+    "recovery_duration",
+    "Duration of the last recovery",
+    "seconds",
+    "instance",
+    f"max by (instance) ({select(m.RECOVERY_SECONDS)})",
+    "Time from the assignment of programs to a worker until their numbers were there again, of its last recovery.",
+)
 VERSIONS = _signal(
     "worker_version",
     "Workers by version",

@@ -1,4 +1,5 @@
-"""The intake's contract: events in, numbers out. One suite, in memory and through a real worker on each broker.
+"""The intake's contract: events in, numbers out. One suite, in memory and through real workers on each broker, where
+one worker takes records in batches and another one by one (CAREWATCH_PATH), each in a group of its own.
 
 Every case has a program of its own (the same small profile under another id), so one worker runs all of them at once
 and none can disturb another. The numbers are worked out by hand from the contract; a sample that a case does not name
@@ -14,8 +15,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from kafka import KafkaProducer
 
 from carewatch.scrape import Numbers
+from feeds.wire import encode, topic_of
 from streams import door, tally
 from streams.clock import wall
 from streams.events import Topic
@@ -23,13 +26,20 @@ from streams.programs import Profile, load_all
 from streams.state import ProgramState
 from tests.integration.harness import (
     ON_TANSU,
+    PATHS,
+    QUICK,
     Broker,
     Site,
     Worker,
     eventually,
+    history,
     numbers_of,
+    of_events,
     session_kafka,
     session_tansu,
+    shares,
+    split,
+    total,
 )
 
 pytestmark = pytest.mark.contract
@@ -359,25 +369,25 @@ def test_in_memory(case: str, profiles: dict[str, Profile]) -> None:
     assert problems(case, numbers_of([state], wall())) == []
 
 
-def through(site: Site, worker: Worker, cases: Sequence[str]) -> Numbers:
-    """Send the cases' records and wait until the worker has taken them all."""
-    sent = 0
-    # statuses first: what a call's end asks for must be known by then, and topics have no order among them
-    for status in (True, False):
-        for case in cases:
-            for topic, value, key in records(case):
-                if (topic == "status") == status:
-                    site.post(topic, value, key)
-                    sent += 1
-        site.flush()
+def taken(worker: Worker, sent: int) -> Numbers:
+    """The worker's numbers as soon as it has taken so many records."""
 
-    def taken() -> Numbers | None:
+    def all_of_them() -> Numbers | None:
         numbers = worker.scrape().numbers
         names = ("care_events_total", "care_events_duplicate_total", "care_events_rejected_total")
         count = sum(value for (name, _), value in numbers.items() if name in names)
         return numbers if count >= sent else None
 
-    return eventually(taken, f"{sent} records to be taken", 60, every=0.3)
+    return eventually(all_of_them, f"{sent} records to be taken", 60, every=0.3)
+
+
+def of_pipeline(numbers: Numbers) -> Numbers:
+    """What was done with each record, without how long it took."""
+    return {
+        key: value
+        for key, value in numbers.items()
+        if key[0].startswith(("care_events_", "care_partition_conflicts", "care_feed_"))
+    }
 
 
 @pytest.mark.integration
@@ -401,9 +411,76 @@ def test_through_tansu(request: pytest.FixtureRequest, tmp_path: Path, programs:
 
 
 def run(broker: Broker, folder: Path, programs: Path, cases: list[str], env: Mapping[str, str] | None = None) -> None:
+    """Send the cases' records once; the workers of both paths have to show what each case wants."""
     with Site(broker.bootstrap, folder, env) as site:
-        worker = site.worker("--programs", str(programs)).ready(120)
-        numbers = through(site, worker, cases)
-        wrong = [f"{case}: {line}" for case in cases for line in problems(case, numbers)]
+        workers = site.worker_of_each_path("--programs", str(programs))
+        sent = 0
+        # statuses first: what a call's end asks for must be known by then, and topics have no order among them
+        for status in (True, False):
+            for case in cases:
+                for topic, value, key in records(case):
+                    if (topic == "status") == status:
+                        site.post(topic, value, key)
+                        sent += 1
+            site.flush()
+        shown = {path: taken(worker.ready(120), sent) for path, worker in workers.items()}
+        wrong = [
+            f"{path}, {case}: {line}"
+            for path, numbers in shown.items()
+            for case in cases
+            for line in problems(case, numbers)
+        ]
         assert not wrong, "\n".join(wrong)
-        assert worker.end() == 0
+        assert of_pipeline(shown["batch"]) == of_pipeline(shown["plain"])
+        assert {path: worker.end() for path, worker in workers.items()} == dict.fromkeys(PATHS, 0)
+
+
+@pytest.mark.integration
+@pytest.mark.slow
+def test_a_history_is_the_same_on_both_paths(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    events = history(days=5, disorder=0.05, duplicates=0.05)
+    poison = (b"{", b'{"id": 1}', b'{"id":"x","type":"call_received","program":"nowhere","at":"2026-01-01T00:00:00Z"}')
+    with Site(session_kafka(request.config).bootstrap, tmp_path) as site:
+        workers = site.worker_of_each_path()
+        first, second = shares(events, 2)
+        site.send(first)
+        for value in poison * 20:
+            site.post("dispatch", value, b"chicago")
+        site.send(second)
+        sent = len(events) + 20 * len(poison)
+        shown = {path: taken(worker.ready(), sent) for path, worker in workers.items()}
+        assert total(shown["batch"], "care_events_rejected_total") == 20 * len(poison)
+        assert total(shown["batch"], "care_events_duplicate_total") > 50
+        for worker in workers.values():
+            site.verify([worker])
+        assert of_pipeline(shown["batch"]) == of_pipeline(shown["plain"])
+        assert of_events(shown["batch"]) == of_events(shown["plain"])
+
+
+@pytest.mark.integration
+@pytest.mark.slow
+def test_offsets_without_records_on_both_paths(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """A feed that uses transactions leaves marks in the log: an offset each, also at the end, and no record."""
+    events = history(days=4, disorder=0.05)
+    with Site(session_kafka(request.config).bootstrap, tmp_path, QUICK) as site:
+        workers = site.worker_of_each_path()
+        feed = KafkaProducer(bootstrap_servers=site.bootstrap, transactional_id=site.prefix)
+        feed.init_transactions()
+        for share in shares(events, 40):
+            for part in split(share):  # statuses first
+                feed.begin_transaction()
+                for event in part:
+                    feed.send(site.prefix + topic_of(event), encode(event), event.program.encode())
+                feed.commit_transaction()
+        feed.close()
+        shown = {path: taken(worker.ready(), len(events)) for path, worker in workers.items()}
+        for path, worker in workers.items():
+            site.verify([worker])
+            # all that was taken is committed, marks or not: the next one starts behind it
+            assert worker.end() == 0
+            heir = site.worker_of(path).ready()
+            site.verify([heir])
+            again = of_pipeline(heir.scrape().numbers)
+            assert total(again, "care_events_total") + total(again, "care_events_duplicate_total") == 0
+        assert of_pipeline(shown["batch"]) == of_pipeline(shown["plain"])
+        assert of_events(shown["batch"]) == of_events(shown["plain"])

@@ -36,6 +36,7 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from agents.collector import HELD
+from agents.web import NOW_HEADER
 from carewatch.native.kafka import KafkaBroker, kafka_available
 from carewatch.native.process import Child
 from carewatch.native.prometheus import Binaries, find_binaries
@@ -58,6 +59,9 @@ PROFILES = programs.load_all(PROGRAMS)
 QUICK = {"SESSION_TIMEOUT": "3", "HEARTBEAT_INTERVAL": "0.5", "REBALANCE_TIMEOUT": "5"}
 #: Tansu forms a group in seconds only with these, and knows no transactional ids.
 ON_TANSU = {"FENCING": "off", "SESSION_TIMEOUT": "10", "HEARTBEAT_INTERVAL": "1", "REBALANCE_TIMEOUT": "3"}
+
+#: How records reach the agents.
+PATHS = ("batch", "plain")
 
 _KAFKA = pytest.StashKey[KafkaBroker]()
 _TANSU = pytest.StashKey[TansuBroker]()
@@ -230,24 +234,39 @@ def differences(want: Numbers, have: Numbers) -> list[str]:
 # --- workers ----------------------------------------------------------------------------------------------------
 
 
+class Shown(NamedTuple):
+    """The programs that a worker shows, and the *now* (microseconds) that it read them at."""
+
+    now: Micros
+    programs: set[str]
+
+
 class Worker:
     """A worker process; constructing it starts it."""
 
     def __init__(self, child: Child) -> None:
         self.child = child
+        self.name = child.name
 
     @functools.cached_property
     def url(self) -> str:
-        """Its address, from its log."""
+        """Its address, as soon as it listens."""
 
         def listening() -> str | None:
-            for line in self.log.splitlines():
-                if line.startswith("{") and (entry := json.loads(line)).get("event") == "listening":
-                    return str(entry["address"])
-            assert self.child.alive, f"the worker ended: {self.child.log_tail(5)}"
-            return None
+            assert self.address or self.child.alive, f"the worker ended: {self.child.log_tail(5)}"
+            return self.address
 
         return eventually(listening, "the worker to listen")
+
+    @property
+    def address(self) -> str | None:
+        """Its address, from its log; None before it listens."""
+        if "url" in self.__dict__:  # known
+            return self.url
+        for line in self.log.splitlines():
+            if line.startswith("{") and (entry := json.loads(line)).get("event") == "listening":
+                return str(entry["address"])
+        return None
 
     @property
     def log(self) -> str:
@@ -256,11 +275,15 @@ class Worker:
 
     def get(self, path: str, accept: str = "*/*") -> tuple[int, str]:
         """Status and text of a page. Raises OSError if it does not answer."""
+        answer, text = self._get(path, accept)
+        return answer.status, text
+
+    def _get(self, path: str, accept: str = "*/*") -> tuple[http.client.HTTPResponse, str]:
         connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=10)
         try:
             connection.request("GET", path, headers={"Accept": accept})
             answer = connection.getresponse()
-            return answer.status, answer.read().decode()
+            return answer, answer.read().decode()
         except http.client.HTTPException as error:
             raise OSError(repr(error)) from error
         finally:
@@ -274,12 +297,18 @@ class Worker:
         """The sum of its samples with these labels now."""
         return total(self.scrape().numbers, name, **labels)
 
+    def shown(self) -> Shown | None:
+        """The programs that it shows; None if it does not answer."""
+        try:
+            answer, text = self._get("/metrics")
+        except OSError:
+            return None
+        return Shown(int(answer.headers[NOW_HEADER]), set(_SHOWN.findall(text)))
+
     def programs(self) -> set[str]:
         """The programs that it shows now, none if it does not answer."""
-        try:
-            return set(_SHOWN.findall(self.get("/metrics")[1]))
-        except OSError:
-            return set()
+        shown = self.shown()
+        return shown.programs if shown else set()
 
     @property
     def is_ready(self) -> bool:
@@ -295,6 +324,14 @@ class Worker:
     def kill(self) -> None:
         """End it with SIGKILL, as a crash would."""
         self.child.kill()
+
+    def freeze(self) -> None:
+        """Stop it with SIGSTOP, as a machine that is suspended would: it does nothing, and its connections stay."""
+        os.kill(self.child.pid, signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """Let it go on after `freeze`."""
+        os.kill(self.child.pid, signal.SIGCONT)
 
     def end(self) -> int:
         """SIGTERM; the exit status."""
@@ -329,7 +366,7 @@ def check(events: Iterable[Event], workers: Iterable[Worker]) -> None:
 
 
 def history(
-    days: float, *, until: datetime | None = None, disorder: float = 0.0, duplicates: float = 0.0
+    days: float, *, until: datetime | None = None, disorder: float = 0.0, duplicates: float = 0.0, seed: int = 1
 ) -> list[Event]:
     """Simulated events of the three programs in the order of a feed, with an hour's last heartbeats only.
 
@@ -341,7 +378,7 @@ def history(
         start = end - timedelta(days=days)
         chances = {"disorder": disorder, "duplicates": duplicates}
         newest = 0
-        for event in simulate(profile, load_simulation(builtin(name)), start, end, 1, **chances):
+        for event in simulate(profile, load_simulation(builtin(name)), start, end, seed, **chances):
             newest = max(newest, micros(event.at))
             if not isinstance(event, Heartbeat) or event.at.minute == 59:
                 events.append((micros(event.at) if isinstance(event, UnitStatus) else newest, event))
@@ -389,6 +426,7 @@ class Site:
     ) -> None:
         name = f"t{uuid.uuid4().hex[:8]}"
         self.bootstrap = bootstrap
+        self.partitions = partitions
         self.prefix = f"{name}."
         self.deadletter = f"{name}.deadletter"
         self.changelog = f"{name}-state-changelog"
@@ -427,6 +465,14 @@ class Site:
         name = f"worker-{len(self._workers)}"
         self._workers.append(Worker(Child(name, command, self._folder, self.environment(**settings))))
         return self._workers[-1]
+
+    def worker_of(self, path: str, *options: str) -> Worker:
+        """Start a worker of a path, in the path's own group: that of each path gets all records."""
+        return self.worker(*options, PATH=path, GROUP=f"{self._env['GROUP']}-{path}")
+
+    def worker_of_each_path(self, *options: str) -> dict[str, Worker]:
+        """Start a worker of each path."""
+        return {path: self.worker_of(path, *options) for path in PATHS}
 
     def command(self, *argv: str, timeout: float = 60.0, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
@@ -485,6 +531,15 @@ class Site:
     def records(self, topic: str) -> list[Record]:
         """All records of a topic, by its full name."""
         return list(self._read(topic))
+
+    def length(self, topic: str) -> int:
+        """How many records were ever written to a topic, by its full name."""
+        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap)
+        try:
+            places = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+            return sum(consumer.end_offsets(places).values())
+        finally:
+            consumer.close()
 
     def deadletters(self, at_least: int = 0) -> list[Record]:
         """The dead-letter topic, as soon as it has so many records."""

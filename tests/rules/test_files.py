@@ -202,7 +202,10 @@ def test_a_page_says_what_to_do(alert: Alert) -> None:
 
 @pytest.mark.parametrize(
     "page",
-    [*sorted(RUNBOOKS.glob("*.md")), *(ROOT / "docs" / "reference" / name for name in ("signals.md", "alerts.md"))],
+    [
+        *sorted(RUNBOOKS.glob("*.md")),
+        *(ROOT / "docs" / n for n in ("alerting.md", "reference/signals.md", "reference/alerts.md")),
+    ],
     ids=lambda page: page.name,
 )
 def test_links_lead_somewhere(page: Path) -> None:

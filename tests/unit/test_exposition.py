@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import accumulate
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import exposition as plain
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 
-from agents.collector import _family
-from agents.exposition import Exposition
+from agents.exposition import Sheet, document, le
 from streams import metrics as m
-from streams.read import Family, Spread
+from streams.read import Family, Labels, Spread, Value
 
 
 class Once:
@@ -44,11 +47,46 @@ def families(draw: st.DrawFn) -> list[Family]:
     return made
 
 
+def ours(sheets: dict[m.Metric, Sheet], shown: list[Family], *, openmetrics: bool) -> bytes:
+    for metric, samples in shown:
+        sheets[metric].show(samples)
+    return b"".join(document([(metric, [sheets[metric].text]) for metric, _ in shown], openmetrics=openmetrics))
+
+
 @given(families(), families())
 @settings(max_examples=150, deadline=None)
 def test_same_bytes_as_the_library(first: list[Family], second: list[Family]) -> None:
-    ours = Exposition()
+    sheets = {metric: Sheet(metric) for metric in m.PROGRAM_METRICS}
     for shown in (first, second, second):  # what it remembers must not show
-        assert ours.write(shown, openmetrics=False) == plain.generate_latest(Once(shown))  # type: ignore[arg-type]
+        expected = plain.generate_latest(Once(shown))  # type: ignore[arg-type]
+        assert ours(sheets, shown, openmetrics=False) == expected
         expected = openmetrics.generate_latest(Once(shown))  # type: ignore[no-untyped-call]
-        assert ours.write(shown, openmetrics=True) == expected
+        assert ours(sheets, shown, openmetrics=True) == expected
+
+
+@given(families(), families())
+@settings(max_examples=100, deadline=None)
+def test_a_change_leaves_the_other_lines_as_they_are(first: list[Family], second: list[Family]) -> None:
+    changes = dict(second)
+    for metric, samples in first:
+        sheet, anew = Sheet(metric), Sheet(metric)
+        sheet.change(samples)
+        sheet.change(changes.get(metric, []))
+        anew.show((dict(samples) | dict(changes.get(metric, []))).items())
+        assert sheet.text == anew.text
+
+
+def _family(metric: m.Metric, samples: Iterable[tuple[Labels, Value]]) -> Metric:
+    if metric.kind == "histogram":
+        histogram = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
+        for labels, value in samples:
+            assert isinstance(value, Spread)
+            bounds = [*(le(bound) for bound in value.bounds), "+Inf"]
+            histogram.add_metric(labels, list(zip(bounds, accumulate(value.counts), strict=True)), value.sum)
+        return histogram
+    kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+    family = kind(metric.name.removesuffix("_total"), metric.help, labels=metric.labels)
+    for labels, value in samples:
+        assert isinstance(value, (int, float))
+        family.add_metric(labels, value)
+    return family

@@ -216,7 +216,7 @@ def test_nothing_is_taken_while_programs_are_shared_out_anew() -> None:
         site.durable.set()
         await site.settle()
         assert not event.acked
-        assert site.pipeline.applied.total() == 0
+        assert site.pipeline.applied["dispatch"].total() == 0
 
     asyncio.run(run())
 
@@ -268,11 +268,11 @@ def test_a_dead_letter_that_is_too_large_is_told_of_and_stops_nothing() -> None:
 def test_a_bug_in_apply_loses_only_the_event_that_meets_it(monkeypatch: pytest.MonkeyPatch) -> None:
     apply = ProgramState.apply
 
-    def buggy(self: ProgramState, event: Any, now: int) -> Applied:
+    def buggy(self: ProgramState, event: Any, now: int, at: int | None = None) -> Applied:
         if event.id.startswith("e-poison"):
             self.open.clear()  # half of a change
             raise ZeroDivisionError
-        return apply(self, event, now)
+        return apply(self, event, now, at)
 
     monkeypatch.setattr(ProgramState, "apply", buggy)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -579,3 +581,16 @@ def test_now_is_passed_in(bench: Bench) -> None:
     bench(received(0), closed(1))
     assert bench.show("care_calls_today", at=NOON) != {}
     assert bench.show("care_calls_today", at=NOON + DAY) == {}
+
+
+def test_a_state_goes_when_nothing_refers_to_it(bench: Bench) -> None:
+    """Without the garbage collector, which the worker rarely asks: states are dropped with each rebalance."""
+    bench(received(0), status(1, "available"), closed(2))
+    bench.show("care_calls_open")
+    gone = weakref.ref(bench.state)
+    gc.disable()
+    try:
+        del bench.state
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -1,0 +1,17 @@
+"""What the garbage collector need not look at. A full collection walks everything that is kept: with the states of 64
+programs and their pages it holds the event loop for 80 ms, and finds nothing, as what is kept is not garbage.
+"""
+
+from __future__ import annotations
+
+import gc
+
+
+def tune() -> None:
+    """Look for garbage less often: what an event leaves is freed by counting references, as states have no cycles."""
+    gc.set_threshold(10_000, 20, 20)
+
+
+def settle() -> None:
+    """Leave what is there now alone, for good; it is still freed once nothing refers to it."""
+    gc.freeze()

@@ -1,0 +1,1 @@
+"""The peers: one small program each, with the interface of `meter`."""

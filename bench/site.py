@@ -1,0 +1,206 @@
+"""One worker with a hundred thousand kept calls: how fast it fills, answers, comes back, and how large it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from bench.contenders import PEERS_PYTHON, Run
+from bench.events import PARTITIONS, Feed
+from bench.processes import Watched, environment
+from bench.results import Rate, Site, Spread, spread
+from bench.visible import Key, Look, age_of_newest, until_shown
+from bench.worker import FAILURES, Worker
+from carewatch.native.process import StackError
+from feeds.topics import ensure_topics
+
+#: The load of a large installation: events a second.
+QUIET_RATE = 100.0
+#: Full load: this share of what the same worker did at most, so that it is busy and does not fall behind.
+LOAD_SHARE = 0.75
+#: Feeds with fewer events a second than this say too little about the age of the newest one.
+BUSY = 50.0
+#: Seconds that events sent may take to be shown.
+SHOWN_WITHIN = 30.0
+
+
+def time_box(run: Run, name: str, work: str, feed: Feed, path: str) -> Rate:
+    """A worker that is measured for a while and ended."""
+    worker = Worker(run.folder, run.broker, f"{feed.name}.", f"box-{path}", feed.profiles, PARTITIONS, path)
+    try:
+        worker.ready()
+        worker.catch_up(feed.events, run.seconds, lambda done: None)
+        return _rate(worker, name, work, feed.events)
+    except FAILURES as error:
+        return Rate(name=name, work=work, failed=worker.why(error))
+    finally:
+        worker.process.end(kill=True)
+
+
+def measure(run: Run, feed: Feed, site: Site, name: str, work: str, within: float, seconds: float) -> Rate:
+    """Fill `site`, and say how fast the worker took the events.
+
+    Args:
+        run: What the parts share.
+        feed: Events that are in the topics already.
+        site: Gets the numbers as they are measured.
+        name: Name of the contender.
+        work: What it does.
+        within: Seconds that the worker may take for the events.
+        seconds: How long a load lasts.
+    """
+    found = Rate(name=name, work=work)
+    prefix, group = f"{feed.name}.", f"site-{feed.name}"
+    site.rss_empty_mb = _empty(run, feed)
+    worker = Worker(run.folder, run.broker, prefix, group, feed.profiles, PARTITIONS)
+    try:
+        worker.ready()
+        worker.catch_up(feed.events, within, _Progress(run, feed.events))
+        found = _rate(worker, name, work, feed.events)
+        if found.events < feed.events:
+            raise StackError(f"the worker applied {found.events:,} of {feed.events:,} events in {within:g} s")
+        site.fill_per_second = found.per_second
+        site.rss_full_mb = worker.process.rss_mb()
+        run.say(f"  {found.per_second or 0:,.0f} events/s; {site.bytes_a_call or 0:,.0f} bytes a kept call")
+
+        quiet = _load(run, worker, feed, QUIET_RATE, seconds, "q", pause=0.01)
+        site.quiet_rate, site.quiet_seconds = QUIET_RATE, seconds
+        site.quiet_visible = spread(until_shown(quiet.sent, quiet.base, quiet.looks))
+        site.quiet_scrape = spread([look.took for look in quiet.during])
+        site.scrape_mb = quiet.looks[-1].size / 1e6
+        _say(run, f"visible at {QUIET_RATE:g} events/s", site.quiet_visible)
+
+        before, peak = worker.received(), worker.process.peak_mb
+        worker.process.end(kill=True)
+        killed = time.monotonic()
+        worker = Worker(run.folder, run.broker, prefix, group, feed.profiles, PARTITIONS)
+        worker.ready()
+        site.ready_after_kill = time.monotonic() - killed
+        if (after := worker.received()) != before:
+            raise StackError(f"{before} calls received before kill -9, {after} after it")
+        site.peak_rss_mb = max(peak, worker.process.peak_mb)
+        run.say(f"  ready {site.ready_after_kill:.1f} s after kill -9 (session timeout {site.session_timeout:g} s)")
+
+        rate = LOAD_SHARE * (found.per_second or 0)
+        load = _load(run, worker, feed, rate, seconds, "l", pause=0.2)
+        until = max(times[-1] for times in load.sent.values())
+        site.load_rate, site.load_seconds = load.rate, seconds
+        site.load_visible = spread(list(age_of_newest(load.sent, load.base, load.looks, BUSY, until)))
+        site.load_scrape = spread([look.took for look in load.during])
+        site.load_kept_up = load.behind < rate
+        _say(run, f"visible at {rate:,.0f} events/s", site.load_visible)
+        _say(run, f"scrapes at {rate:,.0f} events/s", site.load_scrape)
+    except FAILURES as error:
+        site.failed = worker.why(error)
+        found.failed = "" if found.events else site.failed
+        run.say(f"  failed: {site.failed}")
+    finally:
+        worker.process.end(kill=True)
+    return found
+
+
+class Load(NamedTuple):
+    """What was sent, and the scrapes meanwhile. `during`: those while events were being sent."""
+
+    sent: Mapping[Key, Sequence[float]]
+    base: Mapping[Key, int]
+    looks: Sequence[Look]
+    during: Sequence[Look]
+    rate: float
+    behind: int  # events not shown when the last one was sent
+
+
+def _load(run: Run, worker: Worker, feed: Feed, rate: float, seconds: float, mark: str, pause: float) -> Load:
+    """Send events at a rate and scrape: after each answer a pause, four times as long as the scrape at least if busy."""
+    base = _settled(worker)
+    log = run.folder / f"sent-{feed.name}-{mark}"
+    options = ["--rate", str(rate), "--seconds", str(seconds), "--mark", mark, "--log", str(log)]
+    command = [str(PEERS_PYTHON), "-m", "bench.producer", run.broker, f"{feed.name}.", str(feed.file), *options]
+    producer = Watched(f"producer-{feed.name}-{mark}", command, run.folder, environment())
+    looks: list[Look] = []
+    try:
+        while producer.child.alive:
+            looks.append(worker.look())
+            time.sleep(max(pause, 4 * looks[-1].took if rate > QUIET_RATE else 0))
+    finally:
+        producer.end()
+    if producer.child.returncode != 0:
+        raise StackError(f"the load generator failed: {producer.child.log_tail()}")
+    logged = msgspec.msgpack.decode(log.read_bytes(), type=dict[str, dict[str, list[int]]])
+    sent = {
+        (topic.rpartition(".")[2], program): [at / 1e6 for at in times]
+        for topic, programs in logged.items()
+        for program, times in programs.items()
+    }
+    first, last = min(times[0] for times in sent.values()), max(times[-1] for times in sent.values())
+    wanted = sum(len(times) for times in sent.values())
+    give_up = time.monotonic() + SHOWN_WITHIN
+    while (shown := sum(looks[-1].counts.values()) - sum(base.values())) < wanted and time.monotonic() < give_up:
+        looks.append(worker.look())
+        time.sleep(pause)
+    if shown < wanted:
+        raise StackError(
+            f"{wanted - shown:,} of {wanted:,} events at {rate:,.0f}/s were not shown in {SHOWN_WITHIN:g} s"
+        )
+    during = [look for look in looks if first <= look.asked <= last]
+    final = (during or looks)[-1]
+    seen = sum(final.counts.values()) - sum(base.values())
+    sent_by_then = sum(sum(at <= final.now for at in times) for times in sent.values())
+    return Load(sent, base, looks, during, wanted / max(last - first, 1e-9), sent_by_then - seen)
+
+
+def _say(run: Run, what: str, found: Spread | None) -> None:
+    numbers = (
+        "nothing to measure" if found is None else f"p50 {found.p50:,.0f} ms, p99 {found.p99:,.0f} ms (n = {found.n:,})"
+    )
+    run.say(f"  {what}: {numbers}")
+
+
+def _settled(worker: Worker) -> Mapping[Key, int]:
+    """The events shown, when nothing moves any more: after a restart some are read again."""
+    counts = worker.look().counts
+    for _ in range(50):
+        time.sleep(0.5)
+        before, counts = counts, worker.look().counts
+        if counts == before:
+            break
+    return counts
+
+
+def _empty(run: Run, feed: Feed) -> float | None:
+    """Memory of a worker with these programs and no event, after a scrape; None if there is none."""
+    ensure_topics(run.broker, "empty.", PARTITIONS)
+    worker = Worker(run.folder, run.broker, "empty.", f"empty-{feed.name}", feed.profiles, PARTITIONS)
+    try:
+        worker.ready()
+        worker.look()
+        return worker.process.rss_mb()
+    except FAILURES as error:
+        run.say(f"  failed: {worker.why(error)}")
+        return None
+    finally:
+        worker.process.end(kill=True)
+
+
+def _rate(worker: Worker, name: str, work: str, total: int) -> Rate:
+    """Events applied from the first to the last record of the changelog, or to now if it has not caught up."""
+    look = worker.look()
+    shown = sum(look.counts.values())
+    first, last = worker.written()
+    seconds = (last if shown >= total else look.now) - first
+    return Rate(name=name, work=work, events=shown, seconds=seconds, peak_rss_mb=worker.process.peak_mb)
+
+
+class _Progress:
+    """A line every few seconds."""
+
+    def __init__(self, run: Run, total: int) -> None:
+        self._run, self._total, self._told = run, total, time.monotonic()
+
+    def __call__(self, done: int) -> None:
+        if time.monotonic() - self._told > 5:
+            self._told = time.monotonic()
+            self._run.say(f"  {done:,} of {self._total:,} events")
