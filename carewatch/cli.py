@@ -123,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     run = board_commands(
         "build",
         provision.build,
-        "make the files for Prometheus and Alertmanager, and the reference",
+        "make the files for Prometheus, Alertmanager and Grafana, and the reference",
         "carewatch dashboards build --thresholds ours.toml --out /etc/carewatch",
     )
     _generated(run, "where to write")

@@ -24,7 +24,7 @@ LOOK_BACK = "5m"
 #: Labels that a dashboard can filter by: each has a variable of its name.
 VARIABLES = ("program", "team", "area")
 
-_VARIABLE = re.compile(r'(\w+)=~"\$(\w+)",?')
+_VARIABLE = re.compile(r'(\w+)=~"\$(\w+)\|?",?')
 _SELECTOR = r"(\w+(?:\{[^}]*\})?)"
 _LATEST = re.compile(rf"max by \((program[\w, ]*)\) \(last_over_time\({_SELECTOR}\[{BRIDGE}\]\)\)")
 _PRESENT = re.compile(rf"max by \((program[\w, ]*)\) \({_SELECTOR}\)")

@@ -12,6 +12,7 @@ AVAILABLE = Metric(
 ON_DUTY = Metric(
     "program_team:care_units_on_duty:sum", "gauge", ("program", "team"), "Units with any status but off_duty."
 )
+WAITING = Metric("program:care_calls_waiting:sum", "gauge", ("program",), "Open calls with no CARE unit dispatched.")
 NO_UNIT = Metric(
     "program_team:care_no_unit_available:bool",
     "gauge",
@@ -51,6 +52,7 @@ RECORDED: dict[Metric, str] = {
     for series, expr in (
         (AVAILABLE, _AVAILABLE),
         (ON_DUTY, total("program team", latest(m.UNITS, 'status!="off_duty"'))),
+        (WAITING, total("program", latest(m.CALLS_OPEN, 'stage="waiting"'))),
         (NO_UNIT, f"({_PLANNED} > bool 0) * on (program, team) ({_AVAILABLE} == bool 0)"),
         (UNMET, total("program", latest(m.DEMAND, RESULT_UNMET))),
         (WITHIN_HOURS, total("program", latest(m.DEMAND, RESULT_WITHIN_HOURS))),

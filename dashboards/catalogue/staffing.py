@@ -37,6 +37,22 @@ STAFFING_GAP = _signal(
     f"clamp_min({UNITS_PLANNED.expr} - on (program, team) {UNITS_ON_DUTY.expr}, 0)",
     "Units planned at this minute minus units on duty; 0 if as many or more are on duty.",
 )
+AVAILABLE_OVER_TIME = _signal(
+    "units_available_over_time",
+    "Units available over time",
+    "count",
+    "program team",
+    select(recorded.AVAILABLE),
+    "CARE units whose latest status is available, recorded by Prometheus.",
+)
+ON_DUTY_OVER_TIME = _signal(
+    "units_on_duty_over_time",
+    "Units on duty over time",
+    "count",
+    "program team",
+    select(recorded.ON_DUTY),
+    "CARE units with any status but off_duty, recorded by Prometheus; unavailable ones are included.",
+)
 MINUTES_WITHOUT_UNIT = _signal(
     "minutes_without_unit",
     "Minutes with no unit available in planned hours",
