@@ -165,6 +165,12 @@ def test_the_requests_are_those_of_the_documented_api(
     ]
 
 
+def test_the_shipped_dashboards_can_be_pushed() -> None:
+    uids = [board["uid"] for board in pushing.load(pushing.DASHBOARDS)]
+    assert len(uids) == len(set(uids)) == 6
+    assert all(len(uid) <= 40 for uid in uids), "Grafana's limit"
+
+
 def test_a_folder_that_is_there_is_left_as_it_is(fake: FakeGrafana, boards: Path, token: str) -> None:
     fake.will(HEALTH, FOLDER, SAVED, NOTED)
     assert push(fake, boards, "--token-file", token) == 0

@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from carewatch.native.kafka import kafka_version
+from carewatch.native.prometheus import RULE_OPTIONS
 
 ROOT = Path(__file__).parents[2]
 COMPOSE_FILE = ROOT / "docker-compose.yml"
@@ -131,8 +132,7 @@ def test_a_mount_is_there_and_read_only_a_volume_is_named(name: str) -> None:
         source, *target = by_default(mount).split(":")
         if source.startswith("./"):
             assert target[1:] == ["ro"]
-            if not source.startswith("./dashboards/grafana"):  # TODO(panels): in the merge
-                assert (ROOT / source).is_dir()
+            assert (ROOT / source).is_dir()
         else:
             assert source in COMPOSE["volumes"]
 
@@ -170,8 +170,18 @@ def test_prometheus_differs_from_the_native_one_in_addresses_only() -> None:
     assert compose == native
 
 
-def test_an_alert_does_not_wait_to_be_sent_again() -> None:
-    assert "--rules.alert.resend-delay=10s" in SERVICES["prometheus"]["command"]
+def test_prometheus_treats_alerts_as_the_native_one_does() -> None:
+    assert set(RULE_OPTIONS) <= set(SERVICES["prometheus"]["command"])
+
+
+def test_grafana_finds_what_is_mounted() -> None:
+    mounts = dict(by_default(mount).split(":")[:2] for mount in SERVICES["grafana"]["volumes"])
+    provisioning = config("grafana/provisioning/dashboards/carewatch.yml")
+    (provider,) = provisioning["providers"]
+    assert mounts["./dashboards/grafana/dashboards"] == provider["options"]["path"]
+    (source,) = config("grafana/provisioning/datasources/carewatch.yml")["datasources"]
+    assert source["url"] == "$PROMETHEUS_URL"
+    assert SERVICES["grafana"]["environment"]["PROMETHEUS_URL"] == "http://prometheus:9090"
 
 
 def test_the_image_is_locked_not_root_and_without_a_compiler() -> None:
