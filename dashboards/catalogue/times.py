@@ -26,10 +26,15 @@ def _enough(quantile: str, by: str, count: str) -> str:
     return f"{quantile} and on ({', '.join(by.split())}) ({count} >= {ENOUGH})"
 
 
-def _spread(name: str, by: str, of: str, *matchers: str) -> tuple[Signal, Signal, Signal]:
-    """Median, 90th percentile and count by some labels."""
-    count = total(by, counted(m.INTERVAL, *matchers, part="_count"))
-    buckets = total(f"{by} le", counted(m.INTERVAL, *matchers, part="_bucket"))
+def _spread(name: str, by: str, of: str, *matchers: str, over_areas: bool = False) -> tuple[Signal, Signal, Signal]:
+    """Median, 90th percentile and count by some labels; `over_areas`: from what is recorded, without the area."""
+    if over_areas:
+        count = total(by, counted(recorded.INTERVAL, *matchers, 'le="+Inf"'))
+        buckets = total(f"{by} le", counted(recorded.INTERVAL, *matchers))
+    else:
+        count = total(by, counted(m.INTERVAL, *matchers, part="_count"))
+        buckets = total(f"{by} le", counted(m.INTERVAL, *matchers, part="_bucket"))
+    where = "Over all areas. " if over_areas else ""
 
     def quantile(q: float) -> str:
         return _enough(f"histogram_quantile({q:g}, {buckets})", by, count)
@@ -41,7 +46,7 @@ def _spread(name: str, by: str, of: str, *matchers: str) -> tuple[Signal, Signal
             "seconds",
             by,
             quantile(0.5),
-            f"Half of the times in the chosen time were shorter, {_WHAT} {_HIDDEN}",
+            f"Half of the times in the chosen time were shorter, {_WHAT} {where}{_HIDDEN}",
         ),
         _signal(
             f"interval_p90_by_{name}",
@@ -49,7 +54,7 @@ def _spread(name: str, by: str, of: str, *matchers: str) -> tuple[Signal, Signal
             "seconds",
             by,
             quantile(0.9),
-            f"Nine of ten times in the chosen time were shorter, {_WHAT} {_HIDDEN}",
+            f"Nine of ten times in the chosen time were shorter, {_WHAT} {where}{_HIDDEN}",
         ),
         _signal(
             f"interval_count_by_{name}",
@@ -57,12 +62,12 @@ def _spread(name: str, by: str, of: str, *matchers: str) -> tuple[Signal, Signal
             "count",
             by,
             count,
-            f"How many times were observed in the chosen time, {_WHAT}",
+            f"How many times were observed in the chosen time, {_WHAT} {where}".strip(),
         ),
     )
 
 
-P50, P90, COUNT = _spread("interval", "program interval", "by interval")
+P50, P90, COUNT = _spread("interval", "program interval", "by interval", over_areas=True)
 AREA_P50, AREA_P90, AREA_COUNT = _spread("area", "program area interval", "by area", _CHOSEN)
 TEAM_P50, TEAM_P90, TEAM_COUNT = _spread("team", "program team interval", "by team", _CHOSEN)
 

@@ -21,7 +21,7 @@ from dashboards.catalogue import recorded
 from streams import metrics as m
 from streams import tally
 from streams.clock import SECOND, Micros, micros
-from streams.events import Event
+from streams.events import AnyEvent, Event
 from streams.read import Labels, Spread, Value, read
 from streams.state import ProgramState
 from tests.integration.harness import PROFILES, numbers_of
@@ -58,7 +58,9 @@ def write_blocks(
         with file.open("w") as out:
             for now in range(max(begin, start + -start % STEP), min(begin + BLOCK, end), STEP):
                 while place < len(feed) and micros(feed[place].at) <= now:
-                    by_program[feed[place].program].apply(feed[place], now)
+                    event = feed[place]
+                    assert isinstance(event, AnyEvent)
+                    by_program[event.program].apply(event, now)
                     place += 1
                 grown = (now - start) / (end - start)
                 own = _own(pipeline, grown)
@@ -135,10 +137,12 @@ def _recorded(families: Families) -> Iterator[tuple[str, float]]:
     yield from _series(recorded.NO_UNIT, none)
     waiting = _sum(families[m.CALLS_OPEN], recorded.WAITING, m.CALLS_OPEN, lambda has: has["stage"] == "waiting")
     yield from _series(recorded.WAITING, waiting)
-    left_out = ("ineligible", "outside_hours")
-    for series, results in ((recorded.UNMET, ("served", *left_out)), (recorded.WITHIN_HOURS, left_out)):
-        kept = _sum(families[m.DEMAND], series, m.DEMAND, lambda has, out=results: has["result"] not in out)
-        yield from _series(series, kept)
+    left_out = {"inleft_out", "outside_hours"}
+    demand = families[m.DEMAND]
+    unmet = _sum(demand, recorded.UNMET, m.DEMAND, lambda has: has["result"] not in {"served", *left_out})
+    yield from _series(recorded.UNMET, unmet)
+    within = _sum(demand, recorded.WITHIN_HOURS, m.DEMAND, lambda has: has["result"] not in left_out)
+    yield from _series(recorded.WITHIN_HOURS, within)
     yield from _series(recorded.CLOSED, _sum(families[m.CLOSED], recorded.CLOSED, m.CLOSED, lambda has: True))
     buckets: dict[Labels, list[int]] = {}
     edges: list[str] = []

@@ -64,14 +64,27 @@ def board(thresholds: Thresholds) -> Board:
             ),
             states(
                 GridPos(x=0, y=14, w=12, h=6),
-                Texts(
-                    title="Recovery: when workers were ready", note="Not ready while it starts, takes over or recovers."
-                ),
+                Texts(title="When workers were ready", note="Not ready while it starts, takes over or recovers."),
                 Shown(signal=pipeline.WORKERS_READY),
                 {0: ("not ready", ORANGE), 1: ("ready", BLUE)},
             ),
             columns(
-                GridPos(x=12, y=14, w=12, h=6),
+                GridPos(x=12, y=14, w=6, h=6),
+                Texts(title="Recovery"),
+                [
+                    Shown(signal=pipeline.RECOVERY_REMAINING, name="Left to read"),
+                    Shown(signal=pipeline.RECOVERIES, name="Completed"),
+                    Shown(signal=pipeline.RECOVERY_TOOK, name="Last took"),
+                ],
+                missing={"Last took": "none yet"},
+            ),
+            lines(
+                GridPos(x=18, y=14, w=6, h=6),
+                Texts(title="Records read in recoveries a second"),
+                [Shown(signal=pipeline.RECOVERY_SPEED)],
+            ),
+            columns(
+                GridPos(x=0, y=20, w=12, h=6),
                 Texts(title=f"Records by feed (red: {rejected:.0%} rejected or more)"),
                 [
                     Shown(signal=pipeline.REJECTED, by="topic", name="Rejected"),
@@ -84,32 +97,32 @@ def board(thresholds: Thresholds) -> Board:
                 missing={"Share rejected lately": _FEW},
             ),
             columns(
-                GridPos(x=0, y=20, w=8, h=8),
+                GridPos(x=0, y=26, w=8, h=8),
                 Texts(title="Records rejected by reason", empty="none was rejected"),
                 [Shown(signal=pipeline.REJECTED, name="Rejected", positive=True)],
                 values={"topic": TOPICS},
             ),
             columns(
-                GridPos(x=8, y=20, w=8, h=8),
+                GridPos(x=8, y=26, w=8, h=8),
                 Texts(
                     title="Codes that the profile does not know", empty="every code is known", alerts=["UnmappedCodes"]
                 ),
                 [Shown(signal=pipeline.UNMAPPED, name="Values", positive=True)],
             ),
             columns(
-                GridPos(x=16, y=20, w=8, h=8),
+                GridPos(x=16, y=26, w=8, h=8),
                 Texts(title="Intervals that ended before they began", empty="none did"),
                 [Shown(signal=pipeline.DISORDER, name="Intervals", positive=True)],
                 values={"interval": INTERVALS},
             ),
             columns(
-                GridPos(x=0, y=28, w=12, h=6),
-                Texts(title="Records on another partition than the program's own, last 15 minutes"),
+                GridPos(x=12, y=20, w=8, h=6),
+                Texts(title="Records on a wrong partition, last 15 minutes"),
                 [Shown(signal=pipeline.CONFLICTS, name="Records")],
                 limits={"Records": Limit(conflicts, f"{conflicts:g}")},
             ),
             columns(
-                GridPos(x=12, y=28, w=12, h=6),
+                GridPos(x=20, y=20, w=4, h=6),
                 Texts(title="Workers by version"),
                 [Shown(signal=pipeline.VERSIONS, name="Workers")],
             ),

@@ -42,7 +42,7 @@ def board(thresholds: Thresholds) -> Board:
             ),
             columns(
                 GridPos(x=12, y=0, w=12, h=9),
-                Texts(title="By interval"),
+                Texts(title="By interval, over all areas"),
                 [
                     Shown(signal=times.COUNT, name="Measured"),
                     Shown(signal=times.P50, name="Median"),
@@ -61,7 +61,7 @@ def board(thresholds: Thresholds) -> Board:
                 GridPos(x=12, y=9, w=12, h=10),
                 Texts(title="90th percentile over the last 24 hours", note=_CHOSEN),
                 [Shown(signal=times.P90_OVER_TIME)],
-                every="10m",
+                every="1h",
             ),
             columns(
                 GridPos(x=0, y=19, w=24, h=14),
