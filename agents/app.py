@@ -22,14 +22,14 @@ from agents.pipeline import Pipeline
 from agents.recovery import RecoveryWatch
 from agents.settings import Settings, WorkerError
 from agents.store import RECOVERY_BUFFER, Table
-from agents.transport import Consumer, Progress, TableManager, Transport, Untouched
+from agents.transport import MAX_BATCH, Consumer, Progress, TableManager, Transport, Untouched
 from streams.events import TOPICS, Topic
 from streams.programs import Profile
 
 log = structlog.get_logger()
 
 #: Records of one poll, which costs a hop to the consumer's thread and back.
-MAX_POLL_RECORDS = 4000
+MAX_POLL_RECORDS = 1000
 #: How long the changelog keeps the end of a record after compaction; a local copy must not be older (local_copy.py).
 DELETE_RETENTION_MS = 24 * 3600 * 1000
 #: Seconds that a broker may be away before a record counts as not stored, and the worker ends.
@@ -211,6 +211,14 @@ class Worker:
         return cast(Consumer, self.app.consumer)
 
 
+def buffer_messages(partitions: int) -> int:
+    """Messages that an agent's queue takes. A put that has to wait would stop the reading of every other topic, and
+    calls would wait for statuses that are never read: Faust takes a partition out of the poll at a put into a queue
+    that is four fifths full, so the last fifth has room for what one more poll finds of each partition.
+    """
+    return 5 * partitions * (MAX_POLL_RECORDS // MAX_BATCH + 1)
+
+
 def _app(settings: Settings) -> App:
     app = App(
         settings.group,
@@ -239,8 +247,7 @@ def _app(settings: Settings) -> App:
         producer_max_request_size=MAX_RECORD_BYTES,
         consumer_max_fetch_size=4 * 1024 * 1024,
         stream_wait_empty=False,
-        # in messages; a batch is up to MAX_BATCH records
-        stream_buffer_maxsize=64 if settings.batched else 4096,
+        stream_buffer_maxsize=buffer_messages(settings.partitions) if settings.batched else 4096,
         stream_recovery_delay=0.0,
         worker_redirect_stdouts=False,
     )

@@ -1,4 +1,4 @@
-"""States and pipeline as the page of /metrics. See docs/decisions/0010-scrapes-in-turns.md."""
+"""States and pipeline as the page of /metrics. See docs/decisions/0012-scrapes-in-turns.md."""
 
 from __future__ import annotations
 

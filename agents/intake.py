@@ -8,7 +8,7 @@ copies on the right partition. A crash before that reads it again, and the state
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import structlog
@@ -137,9 +137,9 @@ class Intake:
             if effect == "late":
                 self._pipeline.late[topic] += 1
             applied.append((program, type(event)))
-            delays.append(clock - at)
-            for field, code in unmapped:
-                self._tell(program, field, code)
+            delays.append(clock - at if clock > at else 0)
+            if unmapped:
+                self._tell(program, unmapped)
         self._pipeline.observe(topic, applied, delays)
         return others
 
@@ -164,11 +164,12 @@ class Intake:
                 if not isinstance(event, door.Rejected):
                     state.apply(event, now)
 
-    def _tell(self, program: str, field: str, code: str) -> None:
-        """Log an unknown code, once a process: a feed may send it with every call."""
-        if len(self._told) < MOST_TOLD and (program, field, code) not in self._told:
-            self._told.add((program, field, code))
-            log.warning("unknown code, counted as other", program=program, field=field, code=code)
+    def _tell(self, program: str, codes: Iterable[tuple[str, str]]) -> None:
+        """Log unknown codes, each once a process: a feed may send it with every call."""
+        for field, code in codes:
+            if len(self._told) < MOST_TOLD and (program, field, code) not in self._told:
+                self._told.add((program, field, code))
+                log.warning("unknown code, counted as other", program=program, field=field, code=code)
 
     def _reject(self, topic: Topic, record: Any, rejected: door.Rejected) -> Awaitable[Any]:
         self._pipeline.rejected[topic, rejected.reason] += 1
@@ -206,4 +207,6 @@ def arrival(timestamp: int | None, clock: Micros) -> Micros:
 
     Not the clock alone: a record must mean the same when it is read again after a crash, or by `carewatch verify`.
     """
-    return clock if timestamp is None or timestamp <= 0 else min(timestamp * 1000, clock)
+    if timestamp is None or timestamp <= 0:
+        return clock
+    return min(timestamp * 1000, clock)

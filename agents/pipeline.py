@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 
 from streams import events
 from streams.clock import SECOND, Micros
@@ -33,9 +34,9 @@ class Pipeline:
     def observe(
         self, topic: Topic, applied: Iterable[tuple[str, type[events.Event]]], delays: Sequence[Micros]
     ) -> None:
-        """Events of a topic were applied, so long after their time; a clock that is ahead of ours is no delay."""
+        """Events of a topic were applied, so long after their time."""
         self.applied[topic].update(applied)
         row = self.delays[topic]
-        for delay in delays:
-            row[bisect_left(_EDGES, delay)] += 1
-        self.delay_sums[topic] += sum(delay for delay in delays if delay > 0) / SECOND
+        for place, count in Counter(map(bisect_left, repeat(_EDGES), delays)).items():
+            row[place] += count
+        self.delay_sums[topic] += sum(delays) / SECOND

@@ -114,7 +114,7 @@ class Load(NamedTuple):
 
 
 def _load(run: Run, worker: Worker, feed: Feed, rate: float, seconds: float, mark: str, pause: float) -> Load:
-    """Send events at a rate and scrape: after each answer a pause, four times as long as the scrape at least if busy."""
+    """Send events at a rate and scrape: after each answer a pause, if busy at least twice as long as the scrape."""
     base = _settled(worker)
     log = run.folder / f"sent-{feed.name}-{mark}"
     options = ["--rate", str(rate), "--seconds", str(seconds), "--mark", mark, "--log", str(log)]
@@ -124,7 +124,7 @@ def _load(run: Run, worker: Worker, feed: Feed, rate: float, seconds: float, mar
     try:
         while producer.child.alive:
             looks.append(worker.look())
-            time.sleep(max(pause, 4 * looks[-1].took if rate > QUIET_RATE else 0))
+            time.sleep(max(pause, 2 * looks[-1].took if rate > QUIET_RATE else 0))
     finally:
         producer.end()
     if producer.child.returncode != 0:

@@ -218,7 +218,7 @@ ALERTS = (
         audience="program_managers",
         feeds=("followup",),
         dashboard="care-followups",
-        summary=f"{_PROGRAM}: a {_TEAM} follow-up lapses in {_TIME}",
+        summary=f"{_PROGRAM}: the next follow-up of {_TEAM} lapses in {_TIME}",
         description=f"The next open or overdue follow-up of team {_TEAM} of {_PROGRAM} lapses in {_TIME}, and others may "
         "come soon after. The work list is sorted by lapse time; start at its top.",
     ),

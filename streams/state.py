@@ -228,7 +228,7 @@ class ProgramState:
     def _call(self, event: events.AnyCallEvent, at: Micros, now: Micros) -> Applied:
         key = "c/" + event.call
         id = hash8(event.id)
-        call = self._find(key)
+        call = self.open.get(key) or self._find(key)
         if call is None:
             call = self.open[key] = Call(first=at, legs={}, claims=[], facts=[], era=self._era)
         elif id in call.ids:
@@ -302,14 +302,16 @@ class ProgramState:
         leg = call.legs.get(event.unit)
         if leg is None:
             leg = call.legs[event.unit] = Leg()
-        was_care = leg.care
         point = _POINT[type(event)]
         if not leg.at[point] or at < leg.at[point]:
             leg.at[point] = at
+        new_here = False
         if event.agency:
             agency = (at, str(event.agency))
             if leg.agency is None or agency < leg.agency:
+                was_care = leg.care
                 leg.agency = agency
+                new_here = leg.care and not was_care
         if type(event) is events.UnitDispatched and event.team:
             team = (at, self._label("team", event.team, unmapped))
             if leg.team is None or team < leg.team:
@@ -320,8 +322,8 @@ class ProgramState:
         if call.seen & SEEN_CLOSED or not leg.care:
             return
         # a unit that turns out to be the program's own only now brings all of its time points with it
-        self._observe_call(call, _CALL_INTERVALS_AT[point] if was_care else CALL_INTERVALS)
-        self._observe_leg(call, event.unit, leg, _LEG_INTERVALS_AT[point] if was_care else LEG_INTERVALS)
+        self._observe_call(call, CALL_INTERVALS if new_here else _CALL_INTERVALS_AT[point])
+        self._observe_leg(call, event.unit, leg, LEG_INTERVALS if new_here else _LEG_INTERVALS_AT[point])
         if point == TRANSPORTING and not leg.seen & _SEEN_TRANSPORT:
             leg.seen |= _SEEN_TRANSPORT
             self._count(call, (tally.TRANSPORT, self.team(event.unit, leg), place, 1))

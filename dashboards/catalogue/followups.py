@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.catalogue.promql import counted, latest, present, ratio, total
+from dashboards.catalogue.promql import counted, latest, ratio, total
 from dashboards.catalogue.signal import Definer, Signal
 from streams import metrics as m
 
@@ -48,7 +48,7 @@ NEXT_LAPSE = _signal(
     "Next follow-up lapses at",
     "timestamp",
     "program team",
-    f"min by (program, team) ({present(m.NEXT_LAPSE)})",
+    f"min by (program, team) ({latest(m.NEXT_LAPSE)})",
     "When the next open or overdue follow-up lapses. No value when none is open or overdue.",
 )
 TIME_TO_LAPSE = _signal(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.catalogue.promql import grown, latest, present, total
+from dashboards.catalogue.promql import grown, latest, total
 from dashboards.catalogue.signal import Definer
 from streams import metrics as m
 
@@ -46,7 +46,7 @@ OLDEST_WAITING = _signal(
     "Longest wait of an open call since it was received",
     "seconds",
     "program area",
-    f"time() - min by (program, area) ({present(m.OLDEST_WAITING)})",
+    f"time() - min by (program, area) ({latest(m.OLDEST_WAITING)})",
     "Time from when the longest-waiting call was received until now, of open calls with no CARE unit dispatched. "
     "No value when none waits. Calls triaged ineligible are left out.",
 )

@@ -1,11 +1,10 @@
 """The building blocks of the signals' PromQL. Labels come from the metric, so an expression cannot name a wrong one.
 
-Two things hold everywhere. A program's series may move from one worker to another, and then both are there for a
-moment: the series are first made one (`max by` all of the metric's own labels), so that nothing counts twice. And for
-some seconds neither worker shows them: `BRIDGE` holds the last value so long.
-
-Rules hold it longer while no worker shows the program at all (`held`): an alert that ended then would say that all is
-well when nothing is known. After five minutes `FeedSilent` says what is wrong, and holds back what depends on it.
+A program's series may move from one worker to another, and then both are there for a moment: the series are first made
+one (`max by` all of the metric's own labels), so that nothing counts twice. And for some seconds, or for longer if a
+worker ends and none takes over, nobody shows the program. Rules then hold its last values (`held`): an alert that ended
+would say that all is well when nothing is known. After five minutes `FeedSilent` says what is wrong, and holds back what
+depends on it.
 """
 
 from __future__ import annotations
@@ -15,8 +14,6 @@ from collections.abc import Iterable
 
 from streams.metrics import PEOPLE, Metric
 
-#: How long the last value holds while a program moves to another worker: four scrapes at the longest interval advised.
-BRIDGE = "1m"
 #: How long rules hold the last value while nobody shows the program: longer than it takes `FeedSilent` to fire.
 HOLD = "15m"
 #: How far back a counter's value at an edge of a time range may lie: Prometheus's own look-back.
@@ -26,8 +23,7 @@ VARIABLES = ("program", "team", "area")
 
 _VARIABLE = re.compile(r'(\w+)=~"\$(\w+)",?')
 _SELECTOR = r"(\w+(?:\{[^}]*\})?)"
-_LATEST = re.compile(rf"max by \((program[\w, ]*)\) \(last_over_time\({_SELECTOR}\[{BRIDGE}\]\)\)")
-_PRESENT = re.compile(rf"max by \((program[\w, ]*)\) \({_SELECTOR}\)")
+_LATEST = re.compile(rf"max by \((program[\w, ]*)\) \({_SELECTOR}\)")
 _EMPTY = re.compile(r",?\{\}|,(?=\})")
 
 
@@ -47,21 +43,14 @@ def everywhere(expr: str) -> str:
 
 
 def held(expr: str) -> str:
-    """The expression with what `latest` and `present` give held while nobody shows the program."""
-    shown = f"group by (program) ({PEOPLE.name})"
-    old = rf"max by (\1) (last_over_time(\2[{HOLD}]))"
-    expr = _LATEST.sub(rf"(max by (\1) (last_over_time(\2[{BRIDGE}])) or {old})", expr)
-    return _PRESENT.sub(rf"(max by (\1) (\2) or ({old} unless on (program) {shown}))", expr)
+    """The expression with what `latest` gives held while nobody shows the program, and only then: series come and go."""
+    old = rf"max by (\1) (last_over_time(\2[{HOLD}])) unless on (program) group by (program) ({PEOPLE.name})"
+    return _LATEST.sub(rf"(max by (\1) (\2) or ({old}))", expr)
 
 
 def latest(metric: Metric, *matchers: str, part: str = "") -> str:
     """Each series once, with its latest value."""
-    return f"max by ({_labels(metric, part)}) (last_over_time({select(metric, *matchers, part=part)}[{BRIDGE}]))"
-
-
-def present(metric: Metric, *matchers: str) -> str:
-    """Each series once, and none where the metric has no sample now: for those that come and go with what they time."""
-    return f"max by ({_labels(metric)}) ({select(metric, *matchers)})"
+    return f"max by ({_labels(metric, part)}) ({select(metric, *matchers, part=part)})"
 
 
 def counted(metric: Metric, *matchers: str, over: str = "$__range", part: str = "") -> str:

@@ -341,7 +341,7 @@ def missed(count: int) -> Fires:
 def lapses(time: str) -> Fires:
     return Fires(
         ART,
-        f"chicago: a art follow-up lapses in {time}",
+        f"chicago: the next follow-up of art lapses in {time}",
         f"The next open or overdue follow-up of team art of chicago lapses in {time}, and others may come soon after. The "
         "work list is sorted by lapse time; start at its top.",
     )
@@ -376,6 +376,12 @@ FOLLOWUP = [
             FOLLOWUPS % ("uptown", "missed", "b"): "gone for 3m, 1 for 2m, 0 for 5m",
         },
         {f"{t}s": [missed(3)] for t in range(15, 300, 15)} | {"5m": [missed(1)]},
+    ),
+    Scenario(
+        "a case outside the team's areas: its series goes with the last follow-up, and the alert with it",
+        "FollowupOverdue",
+        {SHOWN: "5 for 8m", FOLLOWUPS % ("uptown", "overdue", "a"): "1 for 2m, gone for 6m"},
+        {"1m45s": [overdue(1)], "2m": []},
     ),
     Scenario(
         "two workers show the program for a moment: nothing doubles",

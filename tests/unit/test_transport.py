@@ -1,6 +1,7 @@
 """Names of Faust and aiokafka that we use beyond their documentation. A new version must fail here, not at night."""
 
 import inspect
+import math
 from importlib.metadata import version
 
 import aiokafka
@@ -14,9 +15,11 @@ from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer as BaseConsumer
 from faust.transport.drivers import aiokafka as driver
 from kafka.partitioner.default import murmur2
+from mode.utils.queues import FlowControlQueue
 
-from agents.app import App
+from agents.app import MAX_POLL_RECORDS, App, buffer_messages
 from agents.owner import home
+from agents.transport import MAX_BATCH
 
 
 def test_pinned_version() -> None:
@@ -76,3 +79,11 @@ def test_home_is_the_default_partitioners() -> None:
     assert murmur2(b"21") & 0xFFFFFFFF == -973932308 & 0xFFFFFFFF
     assert murmur2(b"foobar") & 0xFFFFFFFF == -790332482 & 0xFFFFFFFF
     assert {home(program, 8) for program in ("chicago", "cambridge", "seattle")} <= set(range(8))
+
+
+@pytest.mark.parametrize("partitions", [1, 8, 64])
+def test_a_queue_that_is_nearly_full_has_room_for_one_more_poll_of_each_partition(partitions: int) -> None:
+    """Was: full after a part of one poll; reading stopped, of statuses too, and calls waited for those."""
+    size = buffer_messages(partitions)
+    nearly_full = math.floor(size / FlowControlQueue.pressure_high_ratio)
+    assert size - nearly_full >= partitions * math.ceil(MAX_POLL_RECORDS / MAX_BATCH)
