@@ -12,12 +12,14 @@ import structlog
 
 from agents.changelog import Changelog, Records
 from agents.intake import Headers, Intake
+from agents.notices import Teller
 from agents.order import Order
 from agents.owner import Owner
 from agents.pipeline import Pipeline
 from agents.settings import Settings
 from agents.store import Table
 from agents.transport import Consumer, Progress, TableManager, Transport, Untouched
+from streams.clock import SECOND
 from streams.events import TOPICS, Topic
 from streams.programs import Profile
 
@@ -124,6 +126,14 @@ class Worker:
             inputs=settings.inputs,
             deadletter=settings.deadletter,
         )
+        self.teller = Teller(
+            self.owner,
+            self.changelog,
+            producer,
+            self.up_to_date,
+            settings.notices,
+            round(settings.staffing_gap * SECOND),
+        )
         for topic in TOPICS:
             self._add_agent(topic)
         self.app.on_partitions_revoked.connect(self._on_revoked, weak=False)
@@ -132,6 +142,10 @@ class Worker:
     def caught_up(self, program: str) -> bool:
         """Whether every status of the program that is known to be there is applied."""
         return self.order.caught_up("status", self.owner.homes[program])
+
+    def up_to_date(self, program: str) -> bool:
+        """Whether every record of the program that is known to be there is applied."""
+        return all(self.order.caught_up(topic, self.owner.homes[program]) for topic in TOPICS)
 
     def _add_agent(self, topic: Topic) -> None:
         async def agent(stream: Any) -> AsyncIterator[None]:

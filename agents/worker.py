@@ -64,14 +64,14 @@ def quiet() -> Iterator[None]:
 async def _partitions(settings: Settings) -> dict[str, int] | None:
     """Number of partitions of each topic that the worker needs, 0 where missing; None if no broker answers."""
     client = AIOKafkaClient(bootstrap_servers=settings.bootstrap)
-    topics = [*settings.inputs, settings.deadletter]
+    outputs = [settings.deadletter, settings.notices]
+    topics = [*settings.inputs, *outputs]
     try:
         with quiet():
             await client.bootstrap()
             await client.set_topics(topics)
         counts = {topic: len(client.cluster.partitions_for_topic(topic) or ()) for topic in topics}
-        counts[settings.deadletter] = settings.partitions if counts[settings.deadletter] else 0
-        return counts
+        return counts | {topic: settings.partitions if counts[topic] else 0 for topic in outputs}
     except (KafkaError, OSError):
         return None
     finally:
@@ -105,7 +105,11 @@ async def _consume(worker: Worker, stop: asyncio.Event) -> None:
     app.finalize()
     try:
         await _first(app.start(), stop.wait())
-        await _first(app._crashed.wait(), stop.wait())
+        telling = asyncio.ensure_future(worker.teller.run(app.crash_soon))
+        try:
+            await _first(app._crashed.wait(), stop.wait())
+        finally:
+            telling.cancel()
     except Exception as error:  # noqa: BLE001  # told in one line when all is stopped
         app.crashed_by = app.crashed_by or error
     if app._crashed.is_set() and app.crashed_by is None:

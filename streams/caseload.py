@@ -6,7 +6,7 @@ from streams import events, tally
 from streams.calls import Fact
 from streams.cases import Case, Opening
 from streams.clock import Micros
-from streams.followups import NEVER, Board, Followup
+from streams.followups import MISSED_FOR, NEVER, Board, Followup
 from streams.programs import OTHER, Profile
 
 #: What became of a follow-up: its checkpoint, and overdue or missed.
@@ -129,6 +129,8 @@ class Caseload:
         """What became of follow-ups up to the time that was told."""
         moments: dict[Moment, Micros] = {}
         for each in owed:
+            if each.lapses + MISSED_FOR <= self.told_upto:
+                continue  # no longer shown
             if each.due <= self.told_upto and each.due < each.lapses:
                 moments[each.checkpoint, "overdue"] = each.due
             if each.lapses <= self.told_upto:
