@@ -1,4 +1,4 @@
-"""The worker's HTTP: metrics and health. It answers before the worker is ready, and says so."""
+"""The worker's HTTP: metrics, health, the work list. It answers before the worker is ready, and says so."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import socket
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
+from agents import worklist
 from agents.app import Worker
 from agents.collector import WorkerCollector
 from agents.exposition import Exposition
@@ -32,6 +33,7 @@ class Web:
                 web.get("/metrics", self._metrics),
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
+                web.get(worklist.PATH, worklist.Worklist(worker.owner, worker.settings.api_token).get),
             ]
         )
         self._runner = web.AppRunner(app, access_log=None)
