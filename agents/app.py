@@ -145,7 +145,9 @@ class Worker:
 
     def up_to_date(self, program: str) -> bool:
         """Whether every record of the program that is known to be there is applied."""
-        return all(self.order.caught_up(topic, self.owner.homes[program]) for topic in TOPICS)
+        home = self.owner.homes[program]
+        topics = [self.order.up_to_date(topic, home) for topic in TOPICS]  # each is asked, each time
+        return all(topics)
 
     def _add_agent(self, topic: Topic) -> None:
         async def agent(stream: Any) -> AsyncIterator[None]:

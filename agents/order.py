@@ -21,6 +21,8 @@ log = structlog.get_logger()
 PATIENCE = 5.0
 #: A log may end in offsets that are no records (transaction markers): fetched to the end and quiet this long is done.
 SETTLED = 0.1
+#: A log that was read to its end and moved nothing for so long is applied as well: no wait is longer.
+QUIET = 2 * PATIENCE
 #: Seconds between looks where nothing wakes us: progress of the fetcher makes no event.
 LOOK = 0.005
 
@@ -40,11 +42,13 @@ class Order:
         self._handed_out = handed_out
         self._handled: dict[tuple[Topic, int], int] = {}
         self._cleared: dict[tuple[Topic, int], int] = {}
+        self._quiet: dict[tuple[Topic, int], tuple[int, int, float]] = {}
 
     def reset(self) -> None:
         """Forget everything: the partitions are being shared out anew."""
         self._handled.clear()
         self._cleared.clear()
+        self._quiet.clear()
 
     def handled(self, topic: Topic, partition: int, offset: int) -> None:
         """A record was applied (or rejected)."""
@@ -54,6 +58,17 @@ class Order:
         """Whether everything that the last poll showed is applied."""
         progress = self._progress(topic, partition)
         return progress is not None and self._next(topic, partition) >= progress.end
+
+    def up_to_date(self, topic: Topic, partition: int) -> bool:
+        """Whether everything in the log is applied, also where it ends in offsets that are no records. Ask often."""
+        progress = self._progress(topic, partition)
+        if progress is None or progress.position < progress.end:
+            return False
+        done, now = self._next(topic, partition), asyncio.get_running_loop().time()
+        seen = self._quiet.get((topic, partition))
+        if seen is None or seen[:2] != (done, progress.end):
+            seen = self._quiet[topic, partition] = (done, progress.end, now)
+        return done >= progress.end or now - seen[2] > QUIET
 
     async def earlier_first(self, topic: Topic, partition: int, offset: int) -> None:
         """Wait until what a record may ask for, and was in the log when it was fetched, is applied."""

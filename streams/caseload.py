@@ -26,6 +26,7 @@ class Caseload:
         self.told_upto: Micros = 0
         #: (case, checkpoint, overdue or missed) -> since when: became known after that time was told.
         self.late: dict[tuple[str, str, str], Micros] = {}
+        self.late_from: Micros = NEVER  # the earliest of them since they were last looked at
 
     def opening(self, id: str) -> Opening | None:
         """How a case began; None if it is not known to have begun."""
@@ -124,6 +125,7 @@ class Caseload:
                     self.late.pop((id, *moment), None)
                 elif moment not in told:
                     self.late[id, *moment] = known[moment]
+                    self.late_from = min(self.late_from, known[moment])
 
     def _past(self, owed: list[Followup]) -> dict[Moment, Micros]:
         """What became of follow-ups up to the time that was told."""

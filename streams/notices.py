@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from streams.clock import Micros, micros, utc
 from streams.events import Code, Id
-from streams.followups import MISSED_FOR, Followup
+from streams.followups import MISSED_FOR, NEVER, Followup
 from streams.state import ProgramState, Told
 
 NoticeId = Annotated[
@@ -91,9 +91,9 @@ def look(state: ProgramState, now: Micros, gap_after: Micros) -> Look:
     gaps = dict(state.told.gaps)
     notices = [*_followups(state, now), *_gaps(state, now, gap_after, gaps)]
     notices.sort(key=lambda notice: (notice.at, notice.id))
-    news = bool(notices or state.cases.late)
+    news = bool(notices) or state.cases.late_from < NEVER
     state.cases.told_upto = now
-    state.cases.late.clear()
+    state.cases.late, state.cases.late_from = {}, NEVER
     return Look(notices, Told(now, gaps) if news else None)
 
 

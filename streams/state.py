@@ -184,9 +184,8 @@ class ProgramState:
 
     def flush(self) -> dict[str, bytes | None]:
         """The records changed since the last flush, in the order to store them; None: no longer kept."""
-        if self.cases.late and (before := min(self.cases.late.values()) - 1) < self.told.upto:
-            # came after its time was told; lost if we crashed now and held on to that
-            self.remember(Told(before, self.told.gaps))
+        if self.cases.late_from <= self.told.upto:
+            self.remember(self.told)  # or a crash now would lose what came after its time was told
         changed = {key: self._record(key) for key in self._dirty}
         if len(changed) > 1:
             changed = dict(sorted(changed.items(), key=_place))
@@ -200,7 +199,7 @@ class ProgramState:
 
     def remember(self, told: Told) -> None:
         """What notices have said, once they are durable; but for what came too late for the look that found them."""
-        self.told = Told(min((told.upto, *(at - 1 for at in self.cases.late.values()))), told.gaps)
+        self.told = Told(min(told.upto, self.cases.late_from - 1), told.gaps)
         self._dirty["n"] = None
 
     def _record(self, key: str) -> bytes | None:

@@ -41,6 +41,27 @@ def test_waits_for_a_poll_of_the_statuses() -> None:
     asyncio.run(run())
 
 
+def test_a_log_that_ends_in_no_record_is_up_to_date_once_it_is_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        feeds = Feeds()
+        up_to_date = feeds.order.up_to_date
+        feeds.progress["dispatch"] = Progress(9, 10, 1000)
+        assert not up_to_date("dispatch", 0)
+        feeds.progress["dispatch"] = Progress(10, 10, 1000)  # read to the end; the last offset may be no record
+        feeds.order.handled("dispatch", 0, 8)
+        assert not up_to_date("dispatch", 0)
+        monkeypatch.setattr(order, "QUIET", 0.01)
+        await asyncio.sleep(0.02)
+        assert up_to_date("dispatch", 0)
+        feeds.progress["dispatch"] = Progress(11, 11, 1000)
+        assert not up_to_date("dispatch", 0)
+        feeds.order.handled("dispatch", 0, 10)
+        assert up_to_date("dispatch", 0)
+        assert not up_to_date("status", 0)  # not polled yet
+
+    asyncio.run(run())
+
+
 def test_followups_wait_for_dispatch_and_statuses_for_nothing() -> None:
     async def run() -> None:
         feeds = Feeds()
