@@ -16,6 +16,7 @@ from agents.fence import MAX_BATCH_BYTES, MAX_RECORD_BYTES, Claims
 from agents.intake import Headers, Intake
 from agents.lease import Lease
 from agents.local_copy import LocalCopy
+from agents.notices import Teller
 from agents.order import Order
 from agents.owner import Owner
 from agents.pipeline import Pipeline
@@ -23,6 +24,7 @@ from agents.recovery import RecoveryWatch
 from agents.settings import Settings, WorkerError
 from agents.store import RECOVERY_BUFFER, Table
 from agents.transport import MAX_BATCH, Consumer, Progress, TableManager, Transport, Untouched
+from streams.clock import SECOND
 from streams.events import TOPICS, Topic
 from streams.programs import Profile
 
@@ -106,18 +108,27 @@ class Worker:
         self.table.watch = self.recovery = RecoveryWatch(lambda: tables.recovery.active_remaining_total())
         self.table.local = LocalCopy(settings.data) if settings.data else None
         self.changelog = Changelog(self._write, self._changes, self.app.crash_soon, MAX_WAITING[settings.batched])
+        producer = Producer(self.app)
         self.intake = Intake(
             self.owner,
             self.pipeline,
             self.order,
             self.changelog,
-            Producer(self.app),
+            producer,
             lambda partition: self.table.store.partitions[partition],
             lambda message: message.generation_id == self.app.consumer_generation_id,
             inputs=settings.inputs,
             deadletter=settings.deadletter,
         )
         self._taking: Iterator[str] | None = None
+        self.teller = Teller(
+            self.owner,
+            self.changelog,
+            producer,
+            self.up_to_date,
+            settings.notices,
+            round(settings.staffing_gap * SECOND),
+        )
         for topic in TOPICS:
             self._add_agent(topic)
         self.app.on_partitions_revoked.connect(self._on_revoked, weak=False)
@@ -131,6 +142,10 @@ class Worker:
     def caught_up(self, program: str) -> bool:
         """Whether every status of the program that is known to be there is applied."""
         return self.order.caught_up("status", self.owner.homes[program])
+
+    def up_to_date(self, program: str) -> bool:
+        """Whether every record of the program that is known to be there is applied."""
+        return all(self.order.caught_up(topic, self.owner.homes[program]) for topic in TOPICS)
 
     def _add_agent(self, topic: Topic) -> None:
         async def agent(stream: Any) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""The worker's HTTP: metrics and health. It answers before the worker is ready, and says so."""
+"""The worker's HTTP: metrics, health, the work list. It answers before the worker is ready, and says so."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
+from agents import worklist
 from agents.app import Worker
 from agents.collector import Collector
 from agents.settings import WorkerError
@@ -33,6 +34,7 @@ class Web:
                 web.get("/metrics", self._metrics),
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
+                web.get(worklist.PATH, worklist.Worklist(worker.owner, worker.settings.api_token).get),
             ]
         )
         self._runner = web.AppRunner(app, access_log=None)

@@ -54,6 +54,7 @@ def worker_settings(broker: str, programs: Path, web_host: str, web_port: int) -
         programs=programs,
         web_host=web_host,
         web_port=web_port,
+        api_token=default("API_TOKEN", "").strip(),
         prefix=default("PREFIX", "care."),
         group=default("GROUP", "carewatch"),
         partitions=whole("PARTITIONS", 8, 1),
@@ -64,6 +65,7 @@ def worker_settings(broker: str, programs: Path, web_host: str, web_port: int) -
         session_timeout=session,
         heartbeat_interval=heartbeat,
         rebalance_timeout=number("REBALANCE_TIMEOUT", Settings.rebalance_timeout, 1),
+        staffing_gap=number("STAFFING_GAP", Settings.staffing_gap, 0),
     )
 
 

@@ -11,7 +11,7 @@ Two rules make every number survive a crash at any point:
   a valid state: an archive before what it replaces goes, calls before the statuses that may have come after them.
 
 Keys are `<kind>/<id>`: `c/` calls, `u/<n>/` segments of a unit's statuses, `a/` their archives, `k/` cases, `f` feeds,
-`g` counts of archived calls and cases.
+`g` counts of archived calls and cases, `n` what notices have said.
 """
 
 from __future__ import annotations
@@ -108,12 +108,19 @@ class Archived(msgspec.Struct, array_like=True):
     era: int = 0  # how often records were archived
 
 
+class Told(msgspec.Struct, array_like=True):
+    """What notices have said, see notices.py: all up to a time; team -> since when its staffing gap is open."""
+
+    upto: Micros = 0
+    gaps: dict[str, Micros] = {}
+
+
 _call_decoder = msgspec.msgpack.Decoder(Call)
 _case_decoder = msgspec.msgpack.Decoder(Case)
 _encode = msgspec.msgpack.Encoder().encode
 
 
-_PLACES = {kind: place for place, kind in enumerate(("g", "k", "c", "u", "a", "gone", "f"))}
+_PLACES = {kind: place for place, kind in enumerate(("n", "g", "k", "c", "u", "a", "gone", "f"))}
 
 
 def _place(change: tuple[str, bytes | None]) -> int:
@@ -141,6 +148,7 @@ class ProgramState:
         self.zeros: dict[str, dict[tuple[str, ...], float]] = {}  # the read model's samples of nothing, by metric
         self.units: dict[str, Unit] = {}
         self.cases = Caseload(profile)
+        self.told = Told()
         self.newest: dict[str, Micros] = {}
         #: Closed calls by local day of closing: (team, area, outcome) -> calls.
         self.closed_on: dict[int, Counter[Cell]] = defaultdict(Counter)
@@ -178,6 +186,8 @@ class ProgramState:
 
     def flush(self) -> dict[str, bytes | None]:
         """The records changed since the last flush, in the order to store them; None: no longer kept."""
+        if self.cases.late_from <= self.told.upto:
+            self.remember(self.told)  # or a crash now would lose what came after its time was told
         changed = {key: self._record(key) for key in self._dirty}
         if len(changed) > 1:
             changed = dict(sorted(changed.items(), key=_place))
@@ -188,6 +198,11 @@ class ProgramState:
         self._hot.clear()
         self._dirty.clear()
         return changed
+
+    def remember(self, told: Told) -> None:
+        """What notices have said, once they are durable; but for what came too late for the look that found them."""
+        self.told = Told(min(told.upto, self.cases.late_from - 1), told.gaps)
+        self._dirty["n"] = None
 
     def _record(self, key: str) -> bytes | None:
         kind, _, name = key.partition("/")
@@ -205,6 +220,8 @@ class ProgramState:
             return None if case is None else _encode(case)
         if kind == "f":
             return _encode(self.newest)
+        if kind == "n":
+            return _encode(self.told)
         archived = self._archived
         return _encode(
             Archived(
@@ -647,6 +664,9 @@ class ProgramState:
                     self._restore_case(key, record)
         for fact, times in Counter(facts).items():  # most facts are the same as many others
             self.tally.add(fact, times)
+        if packed := records.get("n"):
+            self.told = msgspec.msgpack.decode(packed, type=Told)
+            self.cases.told_upto = self.told.upto  # now that the cases are there: none of them came late
 
     def _restore_case(self, key: str, case: Case) -> None:
         self.cases.put(key[2:], case)
