@@ -171,7 +171,7 @@ def columns(
     panel.with_transformation(
         _organize({**{key: LABELS[key] for key in keys}, **names}, ["Time", "Value"] if labels_only else ["Time"])
     )
-    panel.sort_by([common.TableSortByFieldState().display_name(LABELS[key]).desc(False) for key in keys[:1]])
+    panel.sort_by([common.TableSortByFieldState().display_name(LABELS[key]).desc(False) for key in keys])
     built = _finish(panel, at, texts, shown, limits or {})
     config = _config(built)
     for one in () if labels_only else shown:
@@ -211,7 +211,7 @@ def pivot(
     panel = table.Panel().cell_height(c.TableCellHeight.SM).with_target(_series("A", shown))
     keys = [key for key in shown.labels if key != label]
     _spread(panel, label, {**{key: LABELS[key] for key in keys}, **codes})
-    panel.sort_by([common.TableSortByFieldState().display_name(LABELS[key]).desc(False) for key in keys[:1]])
+    panel.sort_by([common.TableSortByFieldState().display_name(LABELS[key]).desc(False) for key in keys])
     built = _finish(panel, at, texts, [shown], limits or {})
     config = _config(built)
     if shaded:

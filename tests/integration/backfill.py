@@ -1,16 +1,16 @@
 """A week of Prometheus's data, made from events: what it would have if it had scraped a worker all the while.
 
-The events are folded in the order of their times, and the numbers are read as they go. What graphs ask for has a sample a
-minute (read anew every ten minutes), as Prometheus would have recorded it; of every other series there is one sample in
-six hours, and several at the start, where differences over the week look. promtool makes blocks of it, of a length that
-Prometheus merges them to.
+The events are folded in the order of their times, and the numbers are read as they go. What graphs draw has a sample a
+minute (read anew every half hour); every other series has one in six hours, and several at the start, where differences
+over the week look. promtool makes blocks of it, of a length that Prometheus merges them to.
 """
 
 from __future__ import annotations
 
 import subprocess
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import TextIO
@@ -27,9 +27,11 @@ from streams.state import ProgramState
 from tests.integration.harness import PROFILES, numbers_of
 
 MINUTE: Micros = 60 * SECOND
+#: The interval that graphs are asked for.
+DRAWN = "received_to_on_scene"
 HOUR: Micros = 60 * MINUTE
 #: How often the numbers are read.
-STEP: Micros = 10 * MINUTE
+STEP: Micros = 30 * MINUTE
 #: How often all series have a sample.
 FULL: Micros = 6 * HOUR
 #: Length of a block: three times three of Prometheus's two hours.
@@ -53,26 +55,29 @@ def write_blocks(
     states = [ProgramState(profile, bounds) for profile in PROFILES.values()]
     by_program = {state.profile.program: state for state in states}
     place = samples = 0
+    first = start - start % STEP
     for begin in range(start - start % BLOCK, end, BLOCK):
         file = folder / f"{begin}.txt"
         with file.open("w") as out:
-            for now in range(max(begin, start + -start % STEP), min(begin + BLOCK, end), STEP):
+            for now in range(max(begin, first), min(begin + BLOCK, end), STEP):
                 while place < len(feed) and micros(feed[place].at) <= now:
                     event = feed[place]
                     assert isinstance(event, AnyEvent)
                     by_program[event.program].apply(event, now)
                     place += 1
-                grown = (now - start) / (end - start)
-                own = _own(pipeline, grown)
-                lines = [*_drawn(states, now, target), *((_text(*key, target), value) for key, value in own.items())]
+                families: list[Families] = [dict(read(state, now)) for state in states]
+                drawn = [line for each in families for line in _drawn(each, target)]
+                own = _own(pipeline, max(0.0, (now - start) / (end - start)))
+                drawn += [(_text(*key, target), value) for key, value in own.items()]
                 stamps = [at // SECOND for at in range(now, min(now + STEP, begin + BLOCK, end), MINUTE)]
-                samples += _write(out, lines, stamps)
-                early = now - start < 2 * STEP
+                samples += _write(out, drawn, stamps)
+                early = now == first
                 if early or now % FULL == 0:
-                    everything = [(_text(*key, target), value) for key, value in numbers_of(states, now).items()]
-                    drawn = {text for text, _ in lines}
-                    rest = [line for line in everything if line[0] not in drawn]
-                    samples += _write(out, rest, stamps[::4] if early else stamps[:1])
+                    seldom = [line for each in families for line in _seldom(each)]
+                    there = {text for text, _ in drawn}
+                    numbers = numbers_of(states, now).items()
+                    seldom += [line for line in ((_text(*k, target), v) for k, v in numbers) if line[0] not in there]
+                    samples += _write(out, seldom, stamps[::4] if early else stamps[:1])
             out.write("# EOF\n")
         _import(promtool, file, folder / "data")
         file.unlink()
@@ -116,51 +121,55 @@ def _own(pipeline: Numbers, grown: float) -> Numbers:
     return found
 
 
-def _drawn(states: list[ProgramState], now: Micros, target: str) -> Iterator[tuple[str, float]]:
-    """What is recorded by rules, and what graphs ask a worker's own series for."""
-    for state in states:
-        families: Families = dict(read(state, now))
-        for labels, value in families[m.UNITS_PLANNED]:
-            assert isinstance(value, (int, float))
-            yield _text(m.UNITS_PLANNED.name, zip(m.UNITS_PLANNED.labels, labels, strict=True), target), value
-        yield from _recorded(families)
+def _drawn(families: Families, target: str) -> Lines:
+    """What graphs draw."""
+    planned = _sum(families, m.UNITS_PLANNED, m.UNITS_PLANNED)
+    available = _sum(families, m.UNITS, recorded.AVAILABLE, lambda has: has["status"] == "available")
+    return [
+        *_series(m.UNITS_PLANNED, planned, target),
+        *_series(recorded.AVAILABLE, available),
+        *_series(recorded.ON_DUTY, _sum(families, m.UNITS, recorded.ON_DUTY, lambda has: has["status"] != "off_duty")),
+        *_series(recorded.NO_UNIT, {key: float(planned[key] > 0 and available[key] == 0) for key in planned}),
+        *_series(
+            recorded.WAITING, _sum(families, m.CALLS_OPEN, recorded.WAITING, lambda has: has["stage"] == "waiting")
+        ),
+        *_series(recorded.INTERVAL, {key: n for key, n in _buckets(families).items() if key[2] == DRAWN}),
+    ]
 
 
-def _recorded(families: Families) -> Iterator[tuple[str, float]]:
-    available = _sum(families[m.UNITS], recorded.AVAILABLE, m.UNITS, lambda has: has["status"] == "available")
-    planned = {labels: value for labels, value in families[m.UNITS_PLANNED] if isinstance(value, (int, float))}
-    yield from _series(recorded.AVAILABLE, available)
-    yield from _series(
-        recorded.ON_DUTY, _sum(families[m.UNITS], recorded.ON_DUTY, m.UNITS, lambda has: has["status"] != "off_duty")
-    )
-    none = {key: float(planned[key] > 0 and available[key] == 0) for key in planned}
-    yield from _series(recorded.NO_UNIT, none)
-    waiting = _sum(families[m.CALLS_OPEN], recorded.WAITING, m.CALLS_OPEN, lambda has: has["stage"] == "waiting")
-    yield from _series(recorded.WAITING, waiting)
-    left_out = {"inleft_out", "outside_hours"}
-    demand = families[m.DEMAND]
-    unmet = _sum(demand, recorded.UNMET, m.DEMAND, lambda has: has["result"] not in {"served", *left_out})
-    yield from _series(recorded.UNMET, unmet)
-    within = _sum(demand, recorded.WITHIN_HOURS, m.DEMAND, lambda has: has["result"] not in left_out)
-    yield from _series(recorded.WITHIN_HOURS, within)
-    yield from _series(recorded.CLOSED, _sum(families[m.CLOSED], recorded.CLOSED, m.CLOSED, lambda has: True))
-    buckets: dict[Labels, list[int]] = {}
+def _seldom(families: Families) -> Lines:
+    """What rules record beside it."""
+    results = {
+        recorded.UNMET: {"served", "ineligible", "outside_hours"},
+        recorded.WITHIN_HOURS: {"ineligible", "outside_hours"},
+    }
+    lines = _series(recorded.CLOSED, _sum(families, m.CLOSED, recorded.CLOSED))
+    for series, left_out in results.items():
+        lines += _series(series, _sum(families, m.DEMAND, series, partial(_is_not_in, left_out)))
+    return lines + _series(recorded.INTERVAL, {key: n for key, n in _buckets(families).items() if key[2] != DRAWN})
+
+
+def _is_not_in(left_out: set[str], has: dict[str, str]) -> bool:
+    return has["result"] not in left_out
+
+
+def _buckets(families: Families) -> dict[Labels, float]:
+    counts: dict[Labels, list[int]] = {}
     edges: list[str] = []
     for (program, team, _, interval), spread in families[m.INTERVAL]:
         assert isinstance(spread, Spread)
         edges = edges or [*(le(bound) for bound in spread.bounds), "+Inf"]
-        have = buckets.setdefault((program, team, interval), [0] * len(spread.counts))
+        have = counts.setdefault((program, team, interval), [0] * len(spread.counts))
         have[:] = [x + y for x, y in zip(have, spread.counts, strict=True)]
-    for labels, counts in buckets.items():
-        cumulated = zip(edges, accumulate(counts), strict=True)
-        yield from _series(recorded.INTERVAL, {(*labels, edge): float(count) for edge, count in cumulated})
+    cumulated = ((labels, zip(edges, accumulate(each), strict=True)) for labels, each in counts.items())
+    return {(*labels, edge): float(count) for labels, found in cumulated for edge, count in found}
 
 
 def _sum(
-    samples: list[tuple[Labels, Value]], to: m.Metric, of: m.Metric, wanted: Callable[[dict[str, str]], bool]
+    families: Families, of: m.Metric, to: m.Metric, wanted: Callable[[dict[str, str]], bool] = lambda has: True
 ) -> dict[Labels, float]:
     sums: dict[Labels, float] = defaultdict(float)
-    for labels, value in samples:
+    for labels, value in families[of]:
         has = dict(zip(of.labels, labels, strict=True))
         if wanted(has):
             assert isinstance(value, (int, float))
@@ -168,7 +177,6 @@ def _sum(
     return sums
 
 
-def _series(metric: m.Metric, values: dict[Labels, float]) -> Iterator[tuple[str, float]]:
-    return (
-        (_text(metric.name, zip(metric.labels, labels, strict=True), ""), value) for labels, value in values.items()
-    )
+def _series(metric: m.Metric, values: dict[Labels, float], target: str = "") -> Lines:
+    texts = (_text(metric.name, zip(metric.labels, labels, strict=True), target) for labels in values)
+    return list(zip(texts, values.values(), strict=True))
