@@ -1,8 +1,8 @@
 """A week of Prometheus's data, made from events: what it would have if it had scraped a worker all the while.
 
 The events are folded in the order of their times, and the numbers are read as they go. What graphs draw has a sample a
-minute, or two as rules have it (read anew every half hour); every other series has one in six hours, and several at the start, where differences
-over the week look. promtool makes blocks of it, of a length that Prometheus merges them to.
+minute, or in two as the rules have it (read anew every half hour); every other series has one in six hours, and several at
+the start, where differences over the week look. promtool makes blocks of it, of a length that Prometheus merges them to.
 """
 
 from __future__ import annotations
