@@ -11,7 +11,7 @@ from dashboards.thresholds import Links, Thresholds, Timing
 from streams.metrics import Metric
 
 #: Seconds between evaluations of a group, where the server's own interval would be more work than use.
-INTERVALS = {"recorded": "15s", "recorded-seldom": "1m", "outcomes": "1m", "pipeline": "15s"}
+INTERVALS = {"recorded": "15s", "recorded-seldom": "2m", "outcomes": "1m", "pipeline": "15s"}
 
 
 def rules(thresholds: Thresholds) -> dict[str, Any]:

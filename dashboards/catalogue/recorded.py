@@ -51,7 +51,7 @@ RESULT_WITHIN_HOURS = 'result!~"ineligible|outside_hours"'
 _AVAILABLE = total("program team", latest(m.UNITS, 'status="available"'))
 _PLANNED = latest(m.UNITS_PLANNED)
 
-#: Recorded once a minute: graphs of weeks are drawn from them, and read every value on their way.
+#: Recorded every two minutes: graphs of weeks are drawn from them, and read every value on their way.
 SELDOM = (INTERVAL,)
 #: What is recorded, by the series.
 RECORDED: dict[Metric, str] = {

@@ -69,7 +69,7 @@ def _spread(name: str, by: str, of: str, *matchers: str, over_areas: bool = Fals
 
 P50, P90, COUNT = _spread("interval", "program interval", "by interval", over_areas=True)
 AREA_P50, AREA_P90, AREA_COUNT = _spread("area", "program area interval", "by area", _CHOSEN)
-TEAM_P50, TEAM_P90, TEAM_COUNT = _spread("team", "program team interval", "by team", _CHOSEN)
+TEAM_P50, TEAM_P90, TEAM_COUNT = _spread("team", "program team interval", "by team", _CHOSEN, over_areas=True)
 
 TARGET = _signal(
     "interval_target",
@@ -90,12 +90,12 @@ WITHIN_TARGET = _signal(
     "program team interval",
     total(
         "program team interval",
-        f"{total('program team interval le', counted(m.INTERVAL, _CHOSEN, part='_bucket'))}"
+        f"{total('program team interval le', counted(recorded.INTERVAL, _CHOSEN))}"
         f" * on (program, team, interval, le) {_AT_TARGET}",
     )
     + f" / ({TEAM_COUNT.expr} > 0)",
     "Times of the chosen time that were at most the team's target, out of all observed, by interval. Exact: the histogram "
-    "has an edge at each target. Intervals without a target are left out; no value without times.",
+    "has an edge at each target. Over all areas. Intervals without a target are left out; no value without times.",
 )
 DISTRIBUTION = _signal(
     "interval_distribution",
@@ -107,20 +107,20 @@ DISTRIBUTION = _signal(
 )
 
 
-def _over_day(part: str, by: str) -> str:
+def _over_week(part: str, by: str) -> str:
     chosen = select(recorded.INTERVAL, _CHOSEN, *([part] if part else []))
-    return total(by, f"{chosen} - ({chosen} offset 1d or {chosen} * 0)")
+    return f"({total(by, chosen)} - ({total(by, f'{chosen} offset 7d')} or {total(by, chosen)} * 0))"
 
 
 P90_OVER_TIME = _signal(
-    "interval_p90_over_day",
-    "90th percentile of the time by interval, over 24 hours",
+    "interval_p90_over_week",
+    "90th percentile of the time by interval, over 7 days",
     "seconds",
     "program interval",
     _enough(
-        f"histogram_quantile(0.9, {_over_day('', 'program interval le')})",
+        f"histogram_quantile(0.9, {_over_week('', 'program interval le')})",
         "program interval",
-        _over_day('le="+Inf"', "program interval"),
+        _over_week('le="+Inf"', "program interval"),
     ),
-    f"Nine of ten times in the 24 hours before each point of the graph were shorter, {_WHAT} Over all areas. {_HIDDEN}",
+    f"Nine of ten times in the 7 days before each point of the graph were shorter, {_WHAT} Over all areas. {_HIDDEN}",
 )

@@ -1,8 +1,8 @@
 """A week of Prometheus's data, made from events: what it would have if it had scraped a worker all the while.
 
 The events are folded in the order of their times, and the numbers are read as they go. What graphs draw has a sample a
-minute (read anew every half hour); every other series has one in six hours, and several at the start, where differences
-over the week look. promtool makes blocks of it, of a length that Prometheus merges them to.
+minute, or in two as the rules have it (read anew every half hour); every other series has one in six hours, and several at
+the start, where differences over the week look. promtool makes blocks of it, of a length that Prometheus merges them to.
 """
 
 from __future__ import annotations
@@ -71,6 +71,8 @@ def write_blocks(
                 drawn += [(_text(*key, target), value) for key, value in own.items()]
                 stamps = [at // SECOND for at in range(now, min(now + STEP, begin + BLOCK, end), MINUTE)]
                 samples += _write(out, drawn, stamps)
+                slow = [line for each in families for line in _intervals(each, drawn=True)]
+                samples += _write(out, slow, stamps[::2])
                 early = now == first
                 if early or now % FULL == 0:
                     seldom = [line for each in families for line in _seldom(each)]
@@ -133,7 +135,6 @@ def _drawn(families: Families, target: str) -> Lines:
         *_series(
             recorded.WAITING, _sum(families, m.CALLS_OPEN, recorded.WAITING, lambda has: has["stage"] == "waiting")
         ),
-        *_series(recorded.INTERVAL, {key: n for key, n in _buckets(families).items() if key[2] == DRAWN}),
     ]
 
 
@@ -146,7 +147,13 @@ def _seldom(families: Families) -> Lines:
     lines = _series(recorded.CLOSED, _sum(families, m.CLOSED, recorded.CLOSED))
     for series, left_out in results.items():
         lines += _series(series, _sum(families, m.DEMAND, series, partial(_is_not_in, left_out)))
-    return lines + _series(recorded.INTERVAL, {key: n for key, n in _buckets(families).items() if key[2] != DRAWN})
+    return lines + _intervals(families, drawn=False)
+
+
+def _intervals(families: Families, *, drawn: bool) -> Lines:
+    """The buckets over all areas, of the interval that graphs are asked for or of the others."""
+    found = {key: count for key, count in _buckets(families).items() if (key[2] == DRAWN) is drawn}
+    return _series(recorded.INTERVAL, found)
 
 
 def _is_not_in(left_out: set[str], has: dict[str, str]) -> bool:

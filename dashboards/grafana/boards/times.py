@@ -29,7 +29,7 @@ def board(thresholds: Thresholds) -> Board:
         panels=[
             columns(
                 GridPos(x=0, y=0, w=12, h=9),
-                Texts(title="By team: target and times", note=_CHOSEN),
+                Texts(title="By team: target and times, over all areas", note=_CHOSEN),
                 [
                     Shown(signal=times.TEAM_COUNT, name="Measured"),
                     Shown(signal=times.TARGET, name="Target"),
@@ -59,7 +59,7 @@ def board(thresholds: Thresholds) -> Board:
             ),
             lines(
                 GridPos(x=12, y=9, w=12, h=10),
-                Texts(title="90th percentile over the last 24 hours", note=_CHOSEN),
+                Texts(title="90th percentile over the last 7 days", note=_CHOSEN),
                 [Shown(signal=times.P90_OVER_TIME)],
                 every="1h",
             ),
