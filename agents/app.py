@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import faust
 import structlog
+from yarl import URL
 
 from agents import heap
 from agents.changelog import Changelog, Records
@@ -138,6 +139,28 @@ class Worker:
     def ready(self) -> bool:
         """Whether its numbers are there and its own to show."""
         return self.owner.ready and self.app.lease.held
+
+    @property
+    def address(self) -> str:
+        """Where the group is told that this worker's web is."""
+        return str(self.app.conf.canonical_url)
+
+    @address.setter
+    def address(self, url: str) -> None:
+        self.app.conf.canonical_url = URL(url)
+
+    def owners(self) -> dict[str, str]:
+        """The address of each program's worker, as the group's last assignment has it; nothing of those that nobody has.
+
+        Faust's leader tells every worker who has which partition, with the address that each gave of itself.
+        """
+        topic = self.settings.topic("dispatch")
+        homes = {
+            partition: url
+            for url, topics in cast(Any, self.app.assignor).external_topics_metadata().items()
+            for partition in topics.get(topic, ())
+        }
+        return {program: homes[home] for program, home in self.owner.homes.items() if home in homes}
 
     def caught_up(self, program: str) -> bool:
         """Whether every status of the program that is known to be there is applied."""

@@ -24,6 +24,8 @@ class Settings:
     replication: int = 1
     web_host: str = "127.0.0.1"
     web_port: int = 6066
+    advertised: str = ""  # where other workers reach this one's web, a URL; "": where it listens
+    silent_after: float = 300.0  # a feed without an event for so long is silent on the board
     api_token: str = field(default="", repr=False)  # of the work list; none: it is not served
     session_timeout: float = 10.0  # how long a dead worker keeps its programs
     heartbeat_interval: float = 2.0

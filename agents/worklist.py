@@ -34,7 +34,7 @@ class Worklist:
         """The follow-ups that are asked for, those that lapse first on top; as JSON or CSV."""
         if not self._token:
             return _plain(403, "the work list is off: start the worker with CAREWATCH_API_TOKEN set to a secret")
-        if not self._allowed(request.headers.get("Authorization", "")):
+        if not bears(request, self._token):
             refused = _plain(401, "give the worker's token: Authorization: Bearer <CAREWATCH_API_TOKEN>")
             refused.headers["WWW-Authenticate"] = "Bearer"
             return refused
@@ -55,10 +55,12 @@ class Worklist:
         found = [item for state in self._owner.states() for item in items(state, now, want)]
         return await asyncio.to_thread(_answer, found, form)  # a long list must not hold up the events
 
-    def _allowed(self, authorization: str) -> bool:
-        scheme, _, given = authorization.partition(" ")
-        same = hmac.compare_digest(given.strip().encode(errors="surrogateescape"), self._token)
-        return same and scheme.lower() == "bearer"
+
+def bears(request: web.Request, token: bytes) -> bool:
+    """Whether the request has the token in its header."""
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    same = hmac.compare_digest(given.strip().encode(errors="surrogateescape"), token)
+    return same and scheme.lower() == "bearer"
 
 
 def _answer(found: list[Item], form: str) -> web.Response:

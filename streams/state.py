@@ -57,6 +57,8 @@ ARCHIVE_EVERY: Micros = DAY // 24
 
 #: What an event may give as its reason; whether a call was served or ineligible is not for it to say.
 REASONS = frozenset(RESULTS) - {"served", "ineligible"}
+#: Results that ask, where no event gave one as its reason, what units were doing; a status that is late may change them.
+_BY_UNITS = frozenset(("no_unit_on_duty", "all_units_busy", "not_triaged", "unknown"))
 
 #: Intervals of a CARE unit: name, start and end point, bit of `Leg.seen`.
 LEG_INTERVALS: tuple[tuple[Interval, int, int, int], ...] = (
@@ -152,6 +154,9 @@ class ProgramState:
         self.newest: dict[str, Micros] = {}
         #: Closed calls by local day of closing: (team, area, outcome) -> calls.
         self.closed_on: dict[int, Counter[Cell]] = defaultdict(Counter)
+        #: The same calls: (area, result) -> calls, and the keys of those whose result asks for units, see `demand_on`.
+        self._settled_on: dict[int, Counter[Cell]] = defaultdict(Counter)
+        self._unsettled_on: dict[int, set[str]] = defaultdict(set)
         self.demand = Demand(profile.zone)
         self.people: Counter[int] = Counter()
         self._kept: dict[str, bytes] = {}  # closed calls, packed: most of the memory, rarely touched
@@ -474,6 +479,19 @@ class ProgramState:
             del closed_on[cell]
             if not closed_on:
                 del self.closed_on[day]
+        if call.reason or result not in _BY_UNITS:
+            settled = self._settled_on[day]
+            settled[area, result] += sign
+            if not settled[area, result]:
+                del settled[area, result]
+                if not settled:
+                    del self._settled_on[day]
+        elif sign > 0:
+            self._unsettled_on[day].add(key)
+        else:
+            self._unsettled_on[day].discard(key)
+            if not self._unsettled_on[day]:
+                del self._unsettled_on[day]
         if call.received and result != "ineligible":
             self.demand.add(call.received, result if result in ("served", "outside_hours") else "unmet", sign)
         if call.person:
@@ -703,6 +721,16 @@ class ProgramState:
         counts = Counter({field: self.tally.cells[tally.UNMAPPED, field] for field in FIELDS})
         for unit in self.units.values():
             counts.update(unit.unmapped)
+        return counts
+
+    def demand_on(self, day: int) -> Counter[tuple[str, ...]]:
+        """Calls closed on a local day (its ordinal): (area, result) -> calls, by what is known now."""
+        counts: Counter[tuple[str, ...]] = Counter(
+            {(str(area), str(result)): n for (area, result), n in self._settled_on.get(day, {}).items()}
+        )
+        for key in self._unsettled_on.get(day, ()):
+            if call := self._find(key):
+                counts[call.area, self.result(call)] += 1
         return counts
 
     @property

@@ -70,6 +70,15 @@ RECEIVED = _signal(
     total("program area", counted(m.RECEIVED)),
     "Calls received in the chosen time. Every call received counts, eligible or not.",
 )
+DEMAND_TODAY = _signal(
+    "demand_today",
+    "Demand of today by result",
+    "count",
+    "program result",
+    total("program result", latest(m.DEMAND_TODAY)),
+    "Calls closed since local midnight of the program by result, as known now: served by a CARE unit, or the first reason "
+    "why not.",
+)
 DEMAND_BY_RESULT = _signal(
     "demand_by_result",
     "Calls closed by result",

@@ -244,7 +244,9 @@ _spans = st.sampled_from((0, MINUTE, 12 * HOUR, 24 * HOUR))
 def test_with_restarts_nothing_is_lost_or_doubled(data: st.DataObject, events: list[Any]) -> None:
     store, state, now = Store(), Bench().state, NOON
     heard: list[AnyNotice] = []
-    again: set[Micros] = set()  # a case came late, and the restart was before the next look: from its time on, once more
+    again: set[Micros] = (
+        set()
+    )  # a case came late, and the restart was before the next look: from its time on, once more
     for event in events:
         state.apply(event, now)
         now += data.draw(_spans)
