@@ -167,8 +167,8 @@ class Worker:
         return self.order.caught_up("status", self.owner.homes[program])
 
     def up_to_date(self, program: str) -> bool:
-        """Whether every record of the program that is known to be there is applied."""
-        return all(self.order.caught_up(topic, self.owner.homes[program]) for topic in TOPICS)
+        """Whether the program is ours now, and every record of it that is known to be there is applied."""
+        return self.ready and all(self.order.caught_up(topic, self.owner.homes[program]) for topic in TOPICS)
 
     def _add_agent(self, topic: Topic) -> None:
         async def agent(stream: Any) -> AsyncIterator[None]:

@@ -53,9 +53,13 @@ class Collector:
                 await sheets.update(state, now, self._running_to(state, now), pace)
             if fresh:
                 heap.settle()
-            for metric, samples in pipeline:
-                self._pipeline_sheets[metric].show(samples)
             still = set(self._shown())
+            for metric, samples in pipeline:
+                own = metric.labels[:1] == ("program",)
+                self._pipeline_sheets[metric].show(
+                    [each for each in samples if each[0][0] in still] if own else samples
+                )
+            self._pipeline_sheets[m.READY].show([((), float(self._worker.ready))])
             texts = [sheets.texts for program, sheets in self._programs.items() if program in still]
             families = [(metric, [text[metric] for text in texts]) for metric in m.PROGRAM_METRICS]
             families += [(metric, [sheet.text]) for metric, sheet in self._pipeline_sheets.items()]
@@ -101,7 +105,6 @@ class Collector:
         yield m.RECOVERY_RECORDS, [((), recovery.records)]
         yield m.RECOVERY_COMPLETED, [((), recovery.completed)]
         yield m.RECOVERY_SECONDS, [] if recovery.seconds is None else [((), recovery.seconds)]
-        yield m.READY, [((), float(self._worker.ready))]
         yield m.BUILD, [((self._version,), 1.0)]
 
 

@@ -24,8 +24,8 @@ PATIENCE = 5.0
 LONGEST = 60.0
 #: Seconds between looks where nothing wakes us: progress of the fetcher makes no event.
 LOOK = 0.005
-#: The topic that the records of a topic wait for.
-FIRST: dict[Topic, Topic] = {"dispatch": "status", "followup": "dispatch"}
+#: The topic that the records of a topic wait for, and those that it waits for in turn: while they move, it will too.
+FIRST: dict[Topic, tuple[Topic, ...]] = {"dispatch": ("status",), "followup": ("dispatch", "status")}
 
 
 class Order:
@@ -58,25 +58,26 @@ class Order:
 
     async def earlier_first(self, topic: Topic, partition: int, offset: int) -> None:
         """Wait until what a record may ask for, and was in the log when it was fetched, is applied."""
-        before = FIRST.get(topic)
-        if before is None or offset < self._cleared.get((topic, partition), 0):
+        chain = FIRST.get(topic, ())
+        if not chain or offset < self._cleared.get((topic, partition), 0):
             return
+        before = chain[0]
         mine = self._progress(topic, partition)
         if mine is None:
             return
         now = asyncio.get_running_loop().time
         end: int | None = None
-        idle_since, seen = now(), -1
+        idle_since, seen = now(), [-1]
         stuck_since, steps = now(), -1
         while True:
             other = self._progress(before, partition)
             if other is not None and end is None and other.polled_at >= mine.polled_at:
                 end = other.end  # everything that came before our record lies below this
-            done = self._next(before, partition)
+            done = [self._next(each, partition) for each in chain]
             if done != seen:
                 idle_since, seen = now(), done
-            if self._steps[before] != steps:
-                stuck_since, steps = now(), self._steps[before]
+            if (made := sum(self._steps[each] for each in chain)) != steps:
+                stuck_since, steps = now(), made
             if end is not None and other is not None and self._applied(before, partition, other, end):
                 break
             if now() - max(idle_since, stuck_since) > PATIENCE or now() - idle_since > LONGEST:

@@ -14,11 +14,19 @@ from faust.types import TP
 
 from agents.local_copy import LocalCopy
 from agents.recovery import RecoveryWatch
+from streams.clock import SECOND, Micros, wall
 
 log = structlog.get_logger()
 
 #: Messages of the changelog that are put aside before they are taken in; a batch is up to a thousand records.
 RECOVERY_BUFFER = 8
+
+
+def _as_of(message: Any) -> Micros:
+    """When the changelog was as it is up to a message, not when we read it: what follows it may be a day old too."""
+    batch = isinstance(message.value, (list, tuple))
+    stamp = (message.value[-1].timestamp or 0) * 1000 if batch else round((message.timestamp or 0) * SECOND)
+    return min(stamp, wall())
 
 
 class Store(MemoryStore[bytes, bytes]):
@@ -45,7 +53,7 @@ class Store(MemoryStore[bytes, bytes]):
             self.offsets[message.partition] = message.offset
             self.watch.read(len(changes))
             if self.local is not None:
-                self.local.save(message.partition, changes, message.offset)
+                self.local.save(message.partition, changes, message.offset, _as_of(message))
 
     def put(self, partition: int, records: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Set records; None takes one out."""

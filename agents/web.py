@@ -46,7 +46,9 @@ class Web:
                 web.get("/readyz", self._readyz),
                 *self._board.routes(),
                 *self._followups.routes(),
-                web.get(worklist.PATH, worklist.Worklist(worker.owner, worker.settings.api_token).get),
+                web.get(
+                    worklist.PATH, worklist.Worklist(worker.owner, worker.settings.api_token, lambda: worker.ready).get
+                ),
             ]
         )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)  # streams are ended before

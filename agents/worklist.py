@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from collections.abc import Callable
 
 import msgspec
 from aiohttp import web
@@ -25,19 +26,18 @@ _PRIVATE = {"Cache-Control": "no-store"}
 class Worklist:
     """The handler, for the programs of an owner."""
 
-    def __init__(self, owner: Owner, token: str) -> None:
-        """Serves nothing if the token is empty."""
+    def __init__(self, owner: Owner, token: str, ready: Callable[[], bool]) -> None:
+        """Serves nothing if the token is empty. `ready`: whether the owner's programs are there and its own to show."""
         self._owner = owner
         self._token = token.encode()
+        self._ready = ready
 
     async def get(self, request: web.Request) -> web.Response:
         """The follow-ups that are asked for, those that lapse first on top; as JSON or CSV."""
         if not self._token:
-            return _plain(403, "the work list is off: start the worker with CAREWATCH_API_TOKEN set to a secret")
+            return _refused("the work list is off: start the worker with CAREWATCH_API_TOKEN set to a secret")
         if not bears(request, self._token):
-            refused = _plain(401, "give the worker's token: Authorization: Bearer <CAREWATCH_API_TOKEN>")
-            refused.headers["WWW-Authenticate"] = "Bearer"
-            return refused
+            return _refused("give the worker's token: Authorization: Bearer <CAREWATCH_API_TOKEN>")
         asked = {name: ",".join(request.query.getall(name)) for name in request.query}
         form = asked.get("format") or "json"
         if unknown := sorted(asked.keys() - set(_PARAMETERS)):
@@ -49,7 +49,7 @@ class Worklist:
             want = wanted(asked.get("state", ""), asked.get("team", ""), asked.get("area", ""), profiles)
         except WantedError as error:
             return _plain(400, str(error))
-        if not self._owner.ready:
+        if not self._ready():
             return _plain(503, "not ready: no programs assigned yet, or still recovering")
         now = wall()
         found = [item for state in self._owner.states() for item in items(state, now, want)]
@@ -69,6 +69,12 @@ def _answer(found: list[Item], form: str) -> web.Response:
         headers = _PRIVATE | {"Content-Disposition": 'attachment; filename="followups.csv"'}
         return web.Response(text=as_csv(found), content_type="text/csv", charset="utf-8", headers=headers)
     return web.Response(body=msgspec.json.encode(found), content_type="application/json", headers=_PRIVATE)
+
+
+def _refused(line: str) -> web.Response:
+    refused = _plain(401, line)
+    refused.headers["WWW-Authenticate"] = "Bearer"
+    return refused
 
 
 def _plain(status: int, line: str) -> web.Response:

@@ -28,6 +28,7 @@ Command = Callable[[argparse.Namespace], int]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
+    args = argparse.Namespace()
     try:
         args = _parser().parse_args(argv)
         logs.set_up()
@@ -37,7 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"carewatch: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        return 130
+        if getattr(args, "live", False):
+            return 0  # it goes on until then
+        print("carewatch: broken off before the end; run it again", file=sys.stderr)
+        return 2
     except BrokenPipeError:
         sys.stderr.close()
         return 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 
 import structlog
 
@@ -20,7 +21,7 @@ def set_up() -> None:
     if default("LOG", "text") == "json":
         renderer = structlog.processors.JSONRenderer()
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, renderer],
+        processors=[*shared, structlog.processors.ExceptionRenderer(_where), renderer],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
@@ -37,3 +38,9 @@ def set_up() -> None:
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+def _where(error: structlog.typing.ExcInfo) -> str:
+    """Type and place of an exception of ours. Not its message: that may quote what an event carried."""
+    kind, _, trace = error
+    return "".join([*traceback.format_tb(trace), kind.__name__])

@@ -88,6 +88,7 @@ def look(state: ProgramState, now: Micros, gap_after: Micros) -> Look:
 
     `gap_after`: how long fewer units than planned are on duty before it is a gap (microseconds).
     """
+    state.put_back()  # the record of a late case may be durable before its notice is
     gaps = dict(state.told.gaps)
     notices = [*_followups(state, now), *_gaps(state, now, gap_after, gaps)]
     notices.sort(key=lambda notice: (notice.at, notice.id))

@@ -191,8 +191,7 @@ class ProgramState:
 
     def flush(self) -> dict[str, bytes | None]:
         """The records changed since the last flush, in the order to store them; None: no longer kept."""
-        if self.cases.late_from <= self.told.upto:
-            self.remember(self.told)  # or a crash now would lose what came after its time was told
+        self.put_back()
         changed = {key: self._record(key) for key in self._dirty}
         if len(changed) > 1:
             changed = dict(sorted(changed.items(), key=_place))
@@ -208,6 +207,11 @@ class ProgramState:
         """What notices have said, once they are durable; but for what came too late for the look that found them."""
         self.told = Told(min(told.upto, self.cases.late_from - 1), told.gaps)
         self._dirty["n"] = None
+
+    def put_back(self) -> None:
+        """Take back *all up to a time was said* for what came after its time was told, or a crash would lose it."""
+        if self.cases.late_from <= self.told.upto:
+            self.remember(self.told)
 
     def _record(self, key: str) -> bytes | None:
         kind, _, name = key.partition("/")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from itertools import product
 from typing import Final
 
 from streams.calls import Fact
@@ -74,8 +75,8 @@ def possible(profile: Profile) -> Iterator[Cell]:
         yield from ((family, area) for family in (NEEDLES, OUTREACH, LOCATED))
     places = (*profile.destinations, OTHER)
     yield from ((TRANSPORT, team, place) for team in (*profile.team_codes, OTHER) for place in places)
-    unknown = [(OTHER, id) for id in (*profile.checkpoint_ids, OTHER)] + [(team, OTHER) for team in profile.team_codes]
-    yield from ((ATTEMPT, *point, r) for point in (*profile.checkpoints, *unknown) for r in ATTEMPT_RESULTS)
+    points = product((*profile.team_codes, NO_TEAM, OTHER), (*profile.checkpoint_ids, OTHER), ATTEMPT_RESULTS)
+    yield from ((ATTEMPT, *point) for point in points)  # an attempt may name a checkpoint of another team's plan
     yield from ((REFERRAL, service) for service in (*profile.services, OTHER))
     yield from ((FORCE, level) for level in ("1", "2", "3"))
     yield from ((DISORDER, interval) for interval in INTERVALS)

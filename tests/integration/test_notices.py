@@ -90,7 +90,7 @@ def test_said_at_their_second_and_once(always: Site) -> None:
     )
     always.send([done, case("k4", due - timedelta(hours=30)), case("k5", due - timedelta(hours=30))])
     told(always, "followup_overdue", ["k5"])
-    assert worker.get("/api/followups")[0] == 403  # no token is set
+    assert worker.get("/api/followups")[0] == 401  # no token is set
     assert worker.end() == 0
     again = always.worker().ready()
     always.send([case("k6", due - timedelta(hours=31))])

@@ -126,3 +126,18 @@ def test_what_is_not_owned_any_more_goes() -> None:
         assert "care_worker_ready 0.0" in page
 
     asyncio.run(run())
+
+
+def test_what_is_given_away_in_the_middle_of_a_scrape_goes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Was: the counts of its events stayed on the page, which said that the worker was ready."""
+    worker: Any = Worker(load_all(PROGRAMS))
+    update = ProgramSheets.update
+
+    async def given_away(self: ProgramSheets, *args: Any) -> None:
+        await update(self, *args)
+        worker.owner.drop()
+
+    monkeypatch.setattr(ProgramSheets, "update", given_away)
+    page = lines(asyncio.run(Collector(worker, "1").page(NOON, openmetrics=False)))
+    assert not any("program=" in line for line in page)
+    assert "care_worker_ready 0.0" in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_right
 from collections import Counter
 from datetime import datetime, timedelta
@@ -613,6 +614,9 @@ def test_every_state_and_result_is_there_at_zero(bench: Bench) -> None:
             assert all(found["care_followups_due", (team, checkpoint, window, result)] == 0 for result in RESULTS)
         for result in e.ATTEMPT_RESULTS:
             assert found["care_followup_attempts_total", (team, checkpoint, result)] == 0
+    # an attempt may name a checkpoint of another team's plan: that series must not be born at 1
+    for team, checkpoint in itertools.product(("alpha", "beta", "none", "other"), ("1d", "7d", "72h", "other")):
+        assert found["care_followup_attempts_total", (team, checkpoint, "completed")] == 0
     assert all(found["care_cases_active", (kind,)] == 0 for kind in e.CASE_KINDS)
     assert ("care_followups", ("alpha", "south", "1d", "open")) not in found
 

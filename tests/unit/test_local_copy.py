@@ -1,11 +1,16 @@
 """The copy of the changelog on disk is a prefix of it, and is used only while nothing can be missing in it."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from agents.app import Worker
 from agents.local_copy import OLDEST, LocalCopy
-from agents.settings import WorkerError
+from agents.settings import Settings, WorkerError
+from carewatch.settings import PROGRAMS
+from streams.clock import DAY, wall
+from streams.programs import load_all
 
 NOW = 1_800_000_000_000_000
 
@@ -57,3 +62,20 @@ def test_a_folder_that_cannot_be_is_a_plain_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(WorkerError, match="give a folder to write to"):
         LocalCopy(tmp_path / "file" / "data")
+
+
+@pytest.mark.parametrize("batched", [True, False])
+@pytest.mark.parametrize(("old", "used"), [(0, True), (DAY, False)])
+def test_a_recovery_that_is_cut_short_leaves_no_copy_that_lacks_tombstones(
+    folder: Path, batched: bool, old: int, used: bool
+) -> None:
+    """Was: its copy counted as written now, though what follows in the changelog may be about to be compacted away."""
+    store = Worker(Settings(programs=PROGRAMS, data=folder), load_all(PROGRAMS)).table.store
+    stamp = (wall() - old) // 1000
+    record = SimpleNamespace(key=b"p|a", value=b"1", timestamp=stamp if batched else stamp / 1000)
+    message = SimpleNamespace(partition=3, offset=7, value=[record]) if batched else record
+    message.partition, message.offset = 3, 7
+    store.apply_changelog_batch([SimpleNamespace(message=message)], bytes, bytes)
+    assert store.local
+    store.local.close(3)
+    assert (LocalCopy(folder).load(3) is not None) == used

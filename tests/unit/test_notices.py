@@ -210,6 +210,18 @@ def test_a_late_arrival_between_the_look_and_its_being_durable_is_not_lost(bench
     assert ("K1", "followup_overdue") in of_cases(told(store.restart(), 31 * H))
 
 
+def test_a_late_arrival_that_is_looked_at_before_it_is_written_is_not_lost(bench: Bench) -> None:
+    """Was: its record became durable without *everything up to* being put back, and a crash before the notice lost it."""
+    store = Store()
+    bench(opened(0, case="K0"))
+    told(bench.state, 30 * H)
+    store.put(bench.state.flush().items())
+    bench(opened(1), now=NOON + 30 * HOUR)
+    assert of_cases(told(bench.state, 31 * H, remember=False)) == [("K1", "followup_overdue")]
+    store.put(bench.state.flush().items())
+    assert ("K1", "followup_overdue") in of_cases(told(store.restart(), 32 * H))
+
+
 _cases = st.sampled_from(("K1", "K2", "C1"))
 _times = st.one_of(st.integers(-3 * D, 12 * D), st.sampled_from((0, 24 * H, 48 * H)))
 _parts = st.one_of(

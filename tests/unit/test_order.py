@@ -128,3 +128,21 @@ def test_waits_while_the_statuses_of_other_partitions_are_applied(monkeypatch: p
         assert asyncio.get_running_loop().time() - started >= 0.5  # and not for ever
 
     asyncio.run(run())
+
+
+def test_followups_wait_while_dispatch_waits_for_statuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Was: in a backlog of statuses no call moves, so follow-ups went before the calls that open their cases."""
+    monkeypatch.setattr(order, "PATIENCE", 0.05)
+
+    async def run() -> None:
+        feeds = Feeds()
+        feeds.progress["followup"] = Progress(3, 3, 1000, 2)
+        task = asyncio.create_task(feeds.order.earlier_first("followup", 0, 2))
+        for offset in range(60):
+            feeds.order.handled("status", 0, offset)
+            await asyncio.sleep(0.005)
+        assert not task.done()
+        feeds.order.handled("dispatch", 0, 9)
+        await asyncio.wait_for(task, 1)
+
+    asyncio.run(run())

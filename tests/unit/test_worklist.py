@@ -149,7 +149,6 @@ def ask(path: str, *, authorization: str | None = f"Bearer {TOKEN}", token: str 
     """One request to a worker with two overdue follow-ups."""
     owner = Owner({"small": SMALL}, 1)
     owner.take({0: {}})
-    owner.ready = ready
     state = owner.state("small")
     assert state
     minutes = (wall() - NOON) / MINUTE
@@ -158,7 +157,7 @@ def ask(path: str, *, authorization: str | None = f"Bearer {TOKEN}", token: str 
 
     async def run() -> Answer:
         app = Application()
-        app.add_routes([get(http.PATH, http.Worklist(owner, token).get)])
+        app.add_routes([get(http.PATH, http.Worklist(owner, token, lambda: ready).get)])
         async with TestClient(TestServer(app)) as client:
             headers = {"Authorization": authorization} if authorization is not None else {}
             answer = await client.get(path, headers=headers)
@@ -205,7 +204,8 @@ def test_without_the_token_nothing_is_told(authorization: str | None) -> None:
 @pytest.mark.parametrize("authorization", [None, "Bearer ", f"Bearer {TOKEN}"])
 def test_a_worker_without_a_token_serves_no_list(authorization: str | None) -> None:
     answer = ask("/api/followups", authorization=authorization, token="")
-    assert answer.status == 403
+    assert answer.status == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
     assert "CAREWATCH_API_TOKEN" in answer.text
 
 
