@@ -8,6 +8,7 @@ copies on the right partition. A crash before that reads it again, and the state
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -102,20 +103,24 @@ class Intake:
 
     def _handle(self, topic: Topic, message: Any) -> list[Awaitable[Any]]:
         """Apply the records of a message in one go; what was sent because of them."""
-        clock = wall()
+        clock = now = wall()
+        stamp: int | None = None  # the broker gives all records of a batch the same one
         profiles, homes = self._owner.profiles, self._owner.homes
+        partition = message.partition
         others: list[Awaitable[Any]] = []
-        applied: list[tuple[str, type[events.Event]]] = []
+        applied: defaultdict[str, list[type[events.Event]]] = defaultdict(list)
         delays: list[Micros] = []
         for record in records_of(message):
-            now = arrival(record.timestamp, clock)
+            if record.timestamp != stamp:
+                stamp = record.timestamp
+                now = arrival(stamp, clock)
             entered = door.enter(topic, record.key, record.value, profiles, now)
             if isinstance(entered, door.Rejected):
                 others.append(self._reject(topic, record, entered))
                 continue
             event, at = entered
             program = event.program
-            if homes[program] != record.partition:
+            if homes[program] != partition:
                 others.append(self._send_home(record, program))
                 continue
             if record.headers and any(name == MOVED for name, _ in record.headers):
@@ -136,7 +141,7 @@ class Intake:
                 continue
             if effect == "late":
                 self._pipeline.late[topic] += 1
-            applied.append((program, type(event)))
+            applied[program].append(type(event))
             delays.append(clock - at if clock > at else 0)
             if unmapped:
                 self._tell(program, unmapped)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 Micros = int
 SECOND: Micros = 1_000_000
 DAY: Micros = 86_400 * SECOND
+#: Zones have offsets of whole quarters of an hour, and change them at whole quarters.
+QUARTER: Micros = 900 * SECOND
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -27,6 +30,17 @@ def utc(at: Micros) -> datetime:
 def local(at: Micros, zone: ZoneInfo) -> datetime:
     """The wall-clock time in a zone."""
     return datetime.fromtimestamp(at / SECOND, zone)  # exact: a double holds the microseconds of some centuries
+
+
+def local_hour(at: Micros, zone: ZoneInfo) -> int:
+    """The local hour of a time: the day's ordinal x 24 + the hour on the clock."""
+    return _local_hour(at // QUARTER, zone)
+
+
+@lru_cache(maxsize=1 << 14)
+def _local_hour(quarter: int, zone: ZoneInfo) -> int:
+    at = local(quarter * QUARTER, zone)
+    return at.toordinal() * 24 + at.hour
 
 
 def wall() -> Micros:
