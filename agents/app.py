@@ -36,6 +36,8 @@ DELETE_RETENTION_MS = 24 * 3600 * 1000
 PRODUCER_TIMEOUT = 120.0
 #: Messages (records, or batches of them) that may be applied and not yet durable, for each partition.
 MAX_WAITING = {False: 2000, True: 80}
+#: Seconds between the beginnings of two groups of changes of a partition; numbers are seen before they are durable.
+GROUPS_APART = 0.05
 
 
 class App(faust.App):
@@ -105,7 +107,9 @@ class Worker:
         tables.before_recovery = self._before_recovery
         self.table.watch = self.recovery = RecoveryWatch(lambda: tables.recovery.active_remaining_total())
         self.table.local = LocalCopy(settings.data) if settings.data else None
-        self.changelog = Changelog(self._write, self._changes, self.app.crash_soon, MAX_WAITING[settings.batched])
+        self.changelog = Changelog(
+            self._write, self._changes, self.app.crash_soon, MAX_WAITING[settings.batched], GROUPS_APART
+        )
         self.intake = Intake(
             self.owner,
             self.pipeline,
