@@ -91,7 +91,7 @@ class Worker:
         self.owner = Owner(profiles, settings.partitions)
         self.pipeline = Pipeline()
         self.app = _app(settings)
-        self.order = Order(self._progress, self._handed_out)
+        self.order = Order(self._progress, self._began)
         self.table = cast(
             Table,
             self.app.Table(
@@ -207,8 +207,8 @@ class Worker:
     def _progress(self, topic: Topic, partition: int) -> Progress | None:
         return self._consumer.progress(self.settings.topic(topic), partition)
 
-    def _handed_out(self, topic: Topic, partition: int) -> int | None:
-        return self._consumer.handed_out(self.settings.topic(topic), partition)
+    def _began(self, topic: Topic, partition: int) -> int | None:
+        return self._consumer.began(self.settings.topic(topic), partition)
 
     @property
     def _consumer(self) -> Consumer:

@@ -147,6 +147,7 @@ class Consumer(driver.Consumer):
         self._out: defaultdict[TP, deque[int]] = defaultdict(deque)
         self._room = asyncio.Event()
         self._reached: dict[TP, Progress] = {}
+        self._began: dict[TP, int | None] = {}
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -159,9 +160,10 @@ class Consumer(driver.Consumer):
         now, then = self._thread.progress(topic, partition), self._reached.get(TP(topic, partition))
         return then and now and now._replace(position=then.position, last=then.last)
 
-    def handed_out(self, topic: str, partition: int) -> int | None:
-        """Offset of the last record given to the agents; before the first one, where it starts to read."""
-        return self._read_offset[TP(topic, partition)]
+    def began(self, topic: str, partition: int) -> int | None:
+        """Where the reading of a partition began, or begins; not where it is: what was given to an agent may wait."""
+        tp = TP(topic, partition)
+        return self._began[tp] if tp in self._began else self._read_offset[tp]
 
     @property
     def batched(self) -> bool:
@@ -171,8 +173,9 @@ class Consumer(driver.Consumer):
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109  # Faust's signature
         """What one poll finds of each partition, as a message or a few."""
         if not self.batched:
-            async for each in super().getmany(timeout):
-                yield each
+            async for tp, record in super().getmany(timeout):
+                self._began.setdefault(tp, self._read_offset[tp])
+                yield tp, record
             return
         records, active = await self._wait_next_records(SHORT_POLL if self._buffered_partitions else timeout)
         if not records or self.should_stop:
@@ -192,6 +195,7 @@ class Consumer(driver.Consumer):
                     if self.app.topics.acks_enabled_for(tp.topic):
                         self._check(tp, message.offset)
                         self._out[tp].append(message.offset)
+                    self._began.setdefault(tp, self._read_offset[tp])
                     yield tp, message
 
     def _batch_message(self, tp: TP, batch: list[Any]) -> Any:
@@ -204,7 +208,7 @@ class Consumer(driver.Consumer):
         read = self._read_offset[tp]
         if read is not None and offset < read:
             log.error("a log went back; reading on from there", topic=tp.topic, partition=tp.partition, offset=offset)
-            self._read_offset[tp] = self._committed_offset[tp] = None
+            self._read_offset[tp] = self._committed_offset[tp] = self._began[tp] = None
             self._out[tp].clear()
             self._acked_index[tp].clear()
 
@@ -258,6 +262,7 @@ class Consumer(driver.Consumer):
         self._out.clear()
         self._acked_index.clear()
         self._reached.clear()
+        self._began.clear()
         await super().perform_seek()
         inputs = [tp for tp in self.assignment() if self.app.topics.acks_enabled_for(tp.topic)]
         if fresh := [TopicPartition(*tp) for tp in inputs if self._committed_offset[tp] is None]:
