@@ -1,5 +1,5 @@
 # Thin names for `python3 dev.py`, which does the work and the set-up.
-.PHONY: bench demo test setup chaos fuzz bigfile format generate lock
+.PHONY: bench demo test setup chaos fuzz bigfile format generate lock uplot
 
 bench demo test setup chaos fuzz:
 	python3 dev.py $@
@@ -19,3 +19,13 @@ lock: setup
 		--generate-hashes --no-header --no-annotate -o requirements.lock
 	.venv/bin/uv pip compile bench/requirements.in --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-annotate -o bench/requirements.lock
+
+# The chart library of the board, as its makers built it: unpacked from npm, and checked to be the version that we looked at.
+UPLOT = 1.6.32
+UPLOT_FOLDER = agents/board/assets/uplot
+uplot:
+	folder=$$(mktemp -d) && npm pack --silent --pack-destination $$folder uplot@$(UPLOT) \
+		&& tar -xzf $$folder/uplot-$(UPLOT).tgz -C $$folder \
+		&& cp $$folder/package/dist/uPlot.iife.min.js $$folder/package/dist/uPlot.min.css $$folder/package/LICENSE $(UPLOT_FOLDER)/ \
+		; rm -r $$folder
+	cd $(UPLOT_FOLDER) && sha256sum --check SHA256SUMS

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import faust
 import structlog
+from yarl import URL
 
 from agents import heap
 from agents.changelog import Changelog, Records
@@ -16,6 +17,7 @@ from agents.fence import MAX_BATCH_BYTES, MAX_RECORD_BYTES, Claims
 from agents.intake import Headers, Intake
 from agents.lease import Lease
 from agents.local_copy import LocalCopy
+from agents.notices import Teller
 from agents.order import Order
 from agents.owner import Owner
 from agents.pipeline import Pipeline
@@ -23,6 +25,7 @@ from agents.recovery import RecoveryWatch
 from agents.settings import Settings, WorkerError
 from agents.store import RECOVERY_BUFFER, Table
 from agents.transport import MAX_BATCH, Consumer, Progress, TableManager, Transport, Untouched
+from streams.clock import SECOND
 from streams.events import TOPICS, Topic
 from streams.programs import Profile
 
@@ -110,18 +113,27 @@ class Worker:
         self.changelog = Changelog(
             self._write, self._changes, self.app.crash_soon, MAX_WAITING[settings.batched], GROUPS_APART
         )
+        producer = Producer(self.app)
         self.intake = Intake(
             self.owner,
             self.pipeline,
             self.order,
             self.changelog,
-            Producer(self.app),
+            producer,
             lambda partition: self.table.store.partitions[partition],
             lambda message: message.generation_id == self.app.consumer_generation_id,
             inputs=settings.inputs,
             deadletter=settings.deadletter,
         )
         self._taking: Iterator[str] | None = None
+        self.teller = Teller(
+            self.owner,
+            self.changelog,
+            producer,
+            self.up_to_date,
+            settings.notices,
+            round(settings.staffing_gap * SECOND),
+        )
         for topic in TOPICS:
             self._add_agent(topic)
         self.app.on_partitions_revoked.connect(self._on_revoked, weak=False)
@@ -132,9 +144,35 @@ class Worker:
         """Whether its numbers are there and its own to show."""
         return self.owner.ready and self.app.lease.held
 
+    @property
+    def address(self) -> str:
+        """Where the group is told that this worker's web is."""
+        return str(self.app.conf.canonical_url)
+
+    @address.setter
+    def address(self, url: str) -> None:
+        self.app.conf.canonical_url = URL(url)
+
+    def owners(self) -> dict[str, str]:
+        """The address of each program's worker, as the group's last assignment has it; nothing of those that nobody has.
+
+        Faust's leader tells every worker who has which partition, with the address that each gave of itself.
+        """
+        topic = self.settings.topic("dispatch")
+        homes = {
+            partition: url
+            for url, topics in cast(Any, self.app.assignor).external_topics_metadata().items()
+            for partition in topics.get(topic, ())
+        }
+        return {program: homes[home] for program, home in self.owner.homes.items() if home in homes}
+
     def caught_up(self, program: str) -> bool:
         """Whether every status of the program that is known to be there is applied."""
         return self.order.caught_up("status", self.owner.homes[program])
+
+    def up_to_date(self, program: str) -> bool:
+        """Whether every record of the program that is known to be there is applied."""
+        return all(self.order.caught_up(topic, self.owner.homes[program]) for topic in TOPICS)
 
     def _add_agent(self, topic: Topic) -> None:
         async def agent(stream: Any) -> AsyncIterator[None]:

@@ -16,7 +16,7 @@ Records = Mapping[bytes, bytes | None]
 
 
 class Applied(NamedTuple):
-    """A message that was applied, and what else must be durable before it is acknowledged."""
+    """A message that was applied, and what else must be durable before it is acknowledged. No message: notices."""
 
     message: Any
     acknowledge: Callable[[], object]
@@ -65,7 +65,7 @@ class Changelog:
 
     def unwritten(self, partition: int) -> list[Any]:
         """Messages that were applied and are in no group yet, in their order."""
-        return [applied.message for applied in self._waiting[partition]]
+        return [applied.message for applied in self._waiting[partition] if applied.message is not None]
 
     def forget(self) -> None:
         """The states go: what waits has no changes to write any more, and must never be acknowledged."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from streams.events import TOPICS, Topic
@@ -24,12 +24,18 @@ class Settings:
     replication: int = 1
     web_host: str = "127.0.0.1"
     web_port: int = 6066
+    advertised: str = ""  # where other workers reach this one's web, a URL; "": where it listens
+    silent_after: float = 300.0  # a feed without an event for so long is silent on the board
+    api_token: str = field(default="", repr=False)  # of the work list; none: it is not served
     session_timeout: float = 10.0  # how long a dead worker keeps its programs
     heartbeat_interval: float = 2.0
     rebalance_timeout: float = 10.0
     batched: bool = True  # one message a poll and partition; else one a record, as Faust has it
     data: Path | None = None  # where to keep a copy of the state; none: recover from the broker alone
     fencing: bool = True  # off only for a broker that knows no transactional ids
+    #: How long fewer units than planned are on duty before it is a staffing gap: late sign-ons and shift changes take
+    #: minutes, and nobody should be paged for them.
+    staffing_gap: float = 300.0
     fetch_wait: float = 0.025  # how long a fetch may wait for records; a new event is seen at most this much later
 
     @property
@@ -46,6 +52,11 @@ class Settings:
     def inputs(self) -> dict[str, Topic]:
         """Input topics by their name at the broker."""
         return {self.topic(name): name for name in TOPICS}
+
+    @property
+    def notices(self) -> str:
+        """The topic of notices."""
+        return self.prefix + "notices"
 
     @property
     def deadletter(self) -> str:

@@ -1,17 +1,24 @@
-"""The worker's HTTP: metrics and health. It answers before the worker is ready, and says so."""
+"""The worker's HTTP: metrics, health, the work list, the live board. It answers before the worker is ready, and says so."""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
+from yarl import URL
 
+from agents import worklist
 from agents.app import Worker
+from agents.board.board import Board
+from agents.board.followups import Followups
 from agents.collector import Collector
 from agents.settings import WorkerError
-from streams.clock import wall
+from streams.clock import Micros, wall
+from streams.programs import Profile
+from streams.read import Family, current
+from streams.state import ProgramState
 
 #: Response header of /metrics: *now* of its numbers, microseconds since the epoch. `carewatch verify` reads at the same.
 NOW_HEADER = "X-Carewatch-Now"
@@ -27,29 +34,39 @@ class Web:
         self._worker = worker
         self._collector = Collector(worker, version)
         self._socket = _bind(worker.settings.web_host, worker.settings.web_port)
+        worker.address = worker.settings.advertised or _reachable(self.address)
+        owned = _Owned(worker)
+        self._board = Board(owned, worker.address, worker.settings.silent_after)
+        self._followups = Followups(owned, worker.address, worker.settings.api_token)
         app = web.Application()
         app.add_routes(
             [
                 web.get("/metrics", self._metrics),
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
+                *self._board.routes(),
+                *self._followups.routes(),
+                web.get(worklist.PATH, worklist.Worklist(worker.owner, worker.settings.api_token).get),
             ]
         )
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)  # streams are ended before
 
     @property
     def address(self) -> str:
         """Where it listens, as a URL."""
         host, port = self._socket.getsockname()[:2]
-        return f"http://{host}:{port}"
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     async def start(self) -> None:
         """Answer from now on."""
         await self._runner.setup()
         await web.SockSite(self._runner, self._socket).start()
+        self._board.start()
 
     async def stop(self) -> None:
         """Close the server."""
+        await self._board.stop()
+        await self._followups.stop()
         await self._runner.cleanup()
 
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
@@ -71,6 +88,39 @@ class Web:
         if self._worker.ready:
             return web.Response(text="ready\n")
         return web.Response(status=503, text="not ready: no programs assigned yet, or still recovering\n")
+
+
+class _Owned:
+    """What the board sees of the worker."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    @property
+    def ready(self) -> bool:
+        return self._worker.ready
+
+    @property
+    def profiles(self) -> Mapping[str, Profile]:
+        return self._worker.owner.profiles
+
+    def states(self) -> list[ProgramState]:
+        return list(self._worker.owner.states())
+
+    def families(self, state: ProgramState, now: Micros) -> list[Family]:
+        return list(current(state, now, now))
+
+    def caught_up(self, program: str) -> bool:
+        return self._worker.caught_up(program)
+
+    def owners(self) -> Mapping[str, str]:
+        return self._worker.owners()
+
+
+def _reachable(address: str) -> str:
+    """An address that others can use: a worker that listens on all addresses is known by its host's name."""
+    url = URL(address)
+    return str(url.with_host(socket.gethostname())) if url.host in ("0.0.0.0", "::") else address  # noqa: S104  # compared
 
 
 def _pieces(parts: list[bytes]) -> Iterator[bytes]:

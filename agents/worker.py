@@ -37,14 +37,15 @@ async def wait_for_topics(settings: Settings) -> None:
 
     Raises WorkerError if one is missing or has another number of partitions than the settings.
     """
-    told = False
-    while (counts := await _partitions(settings, [*settings.inputs, settings.deadletter])) is None:
+    told, outputs = False, (settings.deadletter, settings.notices)
+    while (counts := await _partitions(settings, [*settings.inputs, *outputs])) is None:
         if not told:
             told = True
             log.warning("the broker does not answer; trying until it does", broker=settings.broker)
         await asyncio.sleep(RETRY)
-    if counts[settings.deadletter]:
-        del counts[settings.deadletter]  # it may have any number
+    for topic in outputs:
+        if counts[topic]:
+            del counts[topic]  # it may have any number
     for topic, count in counts.items():
         if count == 0:
             raise WorkerError(f"topic {topic} is not there; run: carewatch topics create --broker {settings.broker}")
@@ -126,7 +127,11 @@ async def _consume(worker: Worker, stop: asyncio.Event) -> None:
     try:
         if await _first(_make_changelog(worker), stop.wait()):
             await _first(app.start(), stop.wait())
-        await _first(app._crashed.wait(), stop.wait())
+        telling = asyncio.ensure_future(worker.teller.run(app.crash_soon))
+        try:
+            await _first(app._crashed.wait(), stop.wait())
+        finally:
+            telling.cancel()
     except Exception as error:  # noqa: BLE001  # told in one line when all is stopped
         app.crashed_by = app.crashed_by or error
     if app._crashed.is_set() and app.crashed_by is None:

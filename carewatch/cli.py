@@ -10,10 +10,11 @@ from pathlib import Path
 
 from agents import worker
 from agents.settings import WorkerError
-from carewatch import __version__, demo, feeding, logs, provision, verify
+from carewatch import __version__, demo, feeding, logs, provision, pushing, verify
 from carewatch.native.process import StackError
 from carewatch.settings import PROGRAMS, default, worker_settings
 from dashboards.build import ROOT
+from dashboards.gateway import GrafanaError
 from dashboards.thresholds import SHIPPED, ThresholdError
 from feeds.errors import FeedError, TopicsDifferError
 from feeds.topics import ensure_topics
@@ -32,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         logs.set_up()
         command: Command = args.command
         return command(args)
-    except (WorkerError, FeedError, StackError, ProfileError, ThresholdError) as error:
+    except (WorkerError, FeedError, StackError, ProfileError, ThresholdError, GrafanaError) as error:
         print(f"carewatch: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -122,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     run = board_commands(
         "build",
         provision.build,
-        "make the files for Prometheus and Alertmanager, and the reference",
+        "make the files for Prometheus, Alertmanager and Grafana, and the reference",
         "carewatch dashboards build --thresholds ours.toml --out /etc/carewatch",
     )
     _generated(run, "where to write")
@@ -133,6 +134,13 @@ def _parser() -> argparse.ArgumentParser:
         "carewatch dashboards check",
     )
     _generated(run, "where the files are")
+    run = board_commands(
+        "push",
+        pushing.push,
+        "write the dashboards into a Grafana of your own",
+        "carewatch dashboards push --url https://grafana.city.example --token-file token --dry-run",
+    )
+    pushing.add_options(run)
 
     run = add(
         "verify",

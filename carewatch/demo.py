@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import signal
 import sys
 import tempfile
@@ -68,6 +69,8 @@ class _Demo:
         self._stack = stack
         self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="carewatch-demo-")))
         self._env = dict(os.environ)
+        self._token = self._env.get("CAREWATCH_API_TOKEN") or secrets.token_urlsafe(9)
+        self._env["CAREWATCH_API_TOKEN"] = self._token
         self._programs = load_all(PROGRAMS)
         self._children: list[Child] = []
         self._url = ""
@@ -82,6 +85,8 @@ class _Demo:
         options = ["--live", "--days", str(self._args.days), "--seed", str(self._args.seed), "--broker", broker]
         self._child("simulator", "simulate", *self._programs, *options)
         wait_for(lambda: bool(self._numbers()), 120, "the worker to show the first numbers", worker)
+        _say(f"board       {self._url}/")
+        _say(f"follow-ups  {self._url}/followups  token {self._token}")
         _say(f"metrics     {self._url}/metrics")
         _say(f"broker      {broker}")
         _say(f"logs        {self._folder}")

@@ -10,6 +10,7 @@ from agents.settings import Settings, WorkerError
 
 _BROKER = r"(?:kafka://[^,;/\s]+|[^,;/\s]+:\d+)"
 _BROKERS = re.compile(rf"{_BROKER}(?:[,;]{_BROKER})*/?")
+_WEB = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 #: The program files that come with the package.
 PROGRAMS = Path(__file__).parent.parent / "programs"
 
@@ -54,6 +55,9 @@ def worker_settings(broker: str, programs: Path, web_host: str, web_port: int) -
         programs=programs,
         web_host=web_host,
         web_port=web_port,
+        advertised=_url("ADVERTISE"),
+        silent_after=number("SILENT_AFTER", Settings.silent_after, 1),
+        api_token=default("API_TOKEN", "").strip(),
         prefix=default("PREFIX", "care."),
         group=default("GROUP", "carewatch"),
         partitions=whole("PARTITIONS", 8, 1),
@@ -64,7 +68,16 @@ def worker_settings(broker: str, programs: Path, web_host: str, web_port: int) -
         session_timeout=session,
         heartbeat_interval=heartbeat,
         rebalance_timeout=number("REBALANCE_TIMEOUT", Settings.rebalance_timeout, 1),
+        staffing_gap=number("STAFFING_GAP", Settings.staffing_gap, 0),
     )
+
+
+def _url(name: str) -> str:
+    """The address of a web server, without a path; "" where it is not set. Raises WorkerError."""
+    url = default(name, "").rstrip("/")
+    if url and not _WEB.fullmatch(url):
+        raise WorkerError(f"CAREWATCH_{name}={url}: give http://HOST:PORT, as other workers reach this one")
+    return url
 
 
 def _either(name: str, first: str, second: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,22 @@ from dashboards.thresholds import Thresholds
 #: The checkout, or the folder that the packages are installed in.
 ROOT = Path(__file__).parent.parent
 
+#: What the dashboards are made with; only developers have it.
+SDK = "grafana_foundation_sdk"
+
 _NOTE = "# Made by `carewatch dashboards build` from dashboards/; do not edit.\n"
 
 
+def can_make_dashboards() -> bool:
+    """Whether Grafana's dashboards can be made here."""
+    return importlib.util.find_spec(SDK) is not None
+
+
 def files(thresholds: Thresholds) -> dict[str, str]:
-    """Every generated file: its text by its path below the root. Raises ThresholdError."""
+    """Every generated file: its text by its path below the root. Raises ThresholdError.
+
+    Without Grafana's dashboards and their guide where these cannot be made.
+    """
     configs = {"email": alertmanager.email(), "slack": alertmanager.slack(), "webhook": alertmanager.webhook()}
     return {
         "dashboards/prometheus/rules.yml": _yaml(rules(thresholds)),
@@ -28,7 +40,14 @@ def files(thresholds: Thresholds) -> dict[str, str]:
         **{f"dashboards/alertmanager/examples/{name}.yml": _yaml(config) for name, config in configs.items()},
         "docs/reference/signals.md": reference.signals(),
         "docs/reference/alerts.md": reference.alerts(thresholds),
+        **(_dashboards(thresholds) if can_make_dashboards() else {}),
     }
+
+
+def _dashboards(thresholds: Thresholds) -> dict[str, str]:
+    from dashboards.grafana import files as grafana  # needs what only developers have
+
+    return grafana.files(thresholds)
 
 
 def write(made: dict[str, str], root: Path) -> list[str]:

@@ -6,18 +6,19 @@ from typing import Any, get_args
 
 from dashboards import alerts
 from dashboards.alerts import ALERTS, Alert
-from dashboards.catalogue.recorded import RECORDED
+from dashboards.catalogue.recorded import RECORDED, SELDOM
 from dashboards.thresholds import Links, Thresholds, Timing
+from streams.metrics import Metric
 
 #: Seconds between evaluations of a group, where the server's own interval would be more work than use.
-INTERVALS = {"recorded": "15s", "outcomes": "1m", "pipeline": "15s"}
+INTERVALS = {"recorded": "15s", "recorded-seldom": "2m", "outcomes": "1m", "pipeline": "15s"}
 
 
 def rules(thresholds: Thresholds) -> dict[str, Any]:
     """The rule file. Raises ThresholdError."""
     alerts.check(thresholds)
-    recorded = [{"record": series.name, "expr": expr} for series, expr in RECORDED.items()]
-    groups = [_group("recorded", recorded)]
+    often = [_record(series) for series in RECORDED if series not in SELDOM]
+    groups = [_group("recorded", often), _group("recorded-seldom", [_record(series) for series in SELDOM])]
     for name in get_args(alerts.Group):
         found = [_rule(a, thresholds.alerts[a.name], thresholds.links) for a in ALERTS if a.group == name]
         groups.append(_group(name, found))
@@ -27,6 +28,10 @@ def rules(thresholds: Thresholds) -> dict[str, Any]:
 def _group(name: str, found: list[dict[str, Any]]) -> dict[str, Any]:
     every = {"interval": INTERVALS[name]} if name in INTERVALS else {}
     return {"name": f"carewatch-{name}", **every, "rules": found}
+
+
+def _record(series: Metric) -> dict[str, Any]:
+    return {"record": series.name, "expr": RECORDED[series]}
 
 
 def _rule(alert: Alert, timing: Timing, links: Links) -> dict[str, Any]:

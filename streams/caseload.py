@@ -6,7 +6,7 @@ from streams import events, tally
 from streams.calls import Fact
 from streams.cases import Case, Opening
 from streams.clock import Micros
-from streams.followups import NEVER, Board, Followup
+from streams.followups import MISSED_FOR, NEVER, Board, Followup
 from streams.programs import OTHER, Profile
 
 #: What became of a follow-up: its checkpoint, and overdue or missed.
@@ -26,6 +26,7 @@ class Caseload:
         self.told_upto: Micros = 0
         #: (case, checkpoint, overdue or missed) -> since when: became known after that time was told.
         self.late: dict[tuple[str, str, str], Micros] = {}
+        self.late_from: Micros = NEVER  # the earliest of them since they were last looked at
 
     def opening(self, id: str) -> Opening | None:
         """How a case began; None if it is not known to have begun."""
@@ -124,11 +125,14 @@ class Caseload:
                     self.late.pop((id, *moment), None)
                 elif moment not in told:
                     self.late[id, *moment] = known[moment]
+                    self.late_from = min(self.late_from, known[moment])
 
     def _past(self, owed: list[Followup]) -> dict[Moment, Micros]:
         """What became of follow-ups up to the time that was told."""
         moments: dict[Moment, Micros] = {}
         for each in owed:
+            if each.lapses + MISSED_FOR <= self.told_upto:
+                continue  # no longer shown
             if each.due <= self.told_upto and each.due < each.lapses:
                 moments[each.checkpoint, "overdue"] = each.due
             if each.lapses <= self.told_upto:

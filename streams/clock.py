@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 Micros = int
 SECOND: Micros = 1_000_000
 DAY: Micros = 86_400 * SECOND
-#: Zones have offsets of whole quarters of an hour, and change them at whole quarters.
-QUARTER: Micros = 900 * SECOND
+
+#: Clocks of every zone change at full quarters, and differ from UTC by full quarters.
+_QUARTER: Micros = 900 * SECOND
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -33,13 +34,13 @@ def local(at: Micros, zone: ZoneInfo) -> datetime:
 
 
 def local_hour(at: Micros, zone: ZoneInfo) -> int:
-    """The local hour of a time: the day's ordinal x 24 + the hour on the clock."""
-    return _local_hour(at // QUARTER, zone)
+    """The local hour, counted like days by `toordinal`: day x 24 + hour of the day."""
+    return _local_hour(at // _QUARTER, zone)
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=16_384)  # 45 days of some zones
 def _local_hour(quarter: int, zone: ZoneInfo) -> int:
-    at = local(quarter * QUARTER, zone)
+    at = local(quarter * _QUARTER, zone)
     return at.toordinal() * 24 + at.hour
 
 

@@ -84,7 +84,6 @@ class Plans:
             for kind in CASE_KINDS
         }
         self.of = lru_cache(maxsize=1024)(self._of)  # an event takes a case out and puts it back in
-        self.end = lru_cache(maxsize=1024)(self._end)
 
     def _of(self, opening: Opening) -> tuple[Followup, ...]:
         """The follow-ups of a case, by the version of its team in force on the local day of its opening."""
@@ -101,7 +100,7 @@ class Plans:
                 found.append(Followup(checkpoint, opens, due, max(due, lapses)))
         return tuple(found)
 
-    def _end(self, opening: Opening) -> Micros:
+    def end(self, opening: Opening) -> Micros:
         """When there is nothing more to show of the case's follow-ups: 30 days after the last lapse (or the opening)."""
         return max((each.lapses for each in self.of(opening)), default=opening.at) + MISSED_FOR
 

@@ -74,6 +74,12 @@ DEMAND = _m(
     "program area result",
     "Calls closed by result: served, or the first reason why not.",
 )
+DEMAND_TODAY = _m(
+    "care_demand_today",
+    "gauge",
+    "program area result",
+    "Calls closed since local midnight by result, as care_demand_total has it, by what is known now.",
+)
 DEMAND_HOUR = _m(
     "care_demand_hour_of_week",
     "gauge",
@@ -182,6 +188,7 @@ PROGRAM_METRICS = (
     CLOSED,
     TODAY,
     DEMAND,
+    DEMAND_TODAY,
     DEMAND_HOUR,
     INTERVAL,
     TRANSPORTS,

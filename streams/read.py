@@ -13,7 +13,7 @@ from streams.clock import SECOND, Micros, wall
 from streams.events import STATUSES
 from streams.programs import DAYS, NO_TEAM, OTHER, OUTCOMES, UNRECORDED, Profile
 from streams.state import CALL_INTERVALS, LEG_INTERVALS, ProgramState
-from streams.tally import Cell
+from streams.tally import RESULTS, Cell
 from streams.waiting import Shown
 
 Labels = tuple[str, ...]
@@ -90,6 +90,7 @@ def current(state: ProgramState, now: Micros, running_to: Micros) -> Iterator[Fa
     yield family(m.TARGET, {key: seconds(target) for key, target in state.profile.targets.items()})
     yield family(m.UNMAPPED, {(field,): n for field, n in state.unmapped.items()})
     yield family(m.TODAY, _today(state, now), _possible_closings)
+    yield family(m.DEMAND_TODAY, state.demand_on(state.profile.local(now).toordinal()), _possible_results)
     yield family(m.DEMAND_HOUR, _demand_hours(state, now), _possible_hours)
     board = state.cases.board
     yield family(m.FOLLOWUPS, board.states(now))
@@ -209,6 +210,10 @@ def _possible_hours(profile: Profile) -> Iterator[Labels]:
         yield from (
             (day, f"{hour:02}", result) for hour in range(24) for result in ("served", "unmet", "outside_hours")
         )
+
+
+def _possible_results(profile: Profile) -> Iterator[Labels]:
+    yield from ((area, result) for area in (*profile.areas, OTHER) for result in RESULTS)
 
 
 def _demand_hours(state: ProgramState, now: Micros) -> dict[Labels, float]:

@@ -17,12 +17,12 @@ from typing import Any, get_args
 
 import msgspec
 
-from streams import door, events, metrics
+from streams import door, events, metrics, notices
 
 Json = dict[str, Any]
 
 #: Version of the contract, not of the software: it moves when an event type or a channel does.
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 PREFIX = "care."
 PARTITIONS = 8
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -36,8 +36,9 @@ _ABOUT: Mapping[events.Topic, str] = {
     "status": "What happens to a unit.",
     "followup": "What happens to a person's case after the call.",
 }
+_ABOUT_NOTICES = "One record each time a follow-up becomes overdue or missed, or a staffing gap opens or closes."
 _INFO = """\
-Events of community crisis response programs, for carewatch.
+Events of community crisis response programs, for carewatch, and what it says of them.
 
 Every record is one event: a UTF-8 JSON object of at most 64 KiB, with the program's id as its key. One program is one
 ordered log, so all input topics have the same number of partitions and producers use the murmur2 partitioner
@@ -54,12 +55,21 @@ _KEY: Json = {"type": "string", "minLength": 1, "maxLength": 64, "description": 
 
 def topic_schema(topic: events.Topic) -> Json:
     """The JSON Schema (draft 2020-12) of a topic's events."""
-    found = _definitions(topic)
+    about = f"{_ABOUT[topic]} Fields that are not listed are accepted and dropped."
+    return _schema(topic, about, _definitions(topic))
+
+
+def notices_schema() -> Json:
+    """The JSON Schema (draft 2020-12) of the notices."""
+    return _schema("notices", f"{_ABOUT_NOTICES} Fields may be added; take no notice of those.", _notices())
+
+
+def _schema(topic: str, about: str, found: dict[str, Json]) -> Json:
     return {
         "$schema": _DIALECT,
         "$id": f"urn:carewatch:events:{topic}",
         "title": f"{PREFIX}{topic}",
-        "description": f"{_ABOUT[topic]} Fields that are not listed are accepted and dropped.",
+        "description": about,
         "oneOf": [{"$ref": f"#/$defs/{name}"} for name in found],
         "$defs": found,
     }
@@ -87,17 +97,17 @@ def asyncapi(folder: Path = REFERENCE / "examples") -> Json:
             name = _message(topic, tag)
             names[tag] = {"$ref": f"#/components/messages/{name}"}
             schemas[name] = schema
-            messages[name] = {
-                "name": tag,
-                "title": schema["title"],
-                "summary": schema["description"],
-                "contentType": "application/json",
-                "payload": {"$ref": f"#/components/schemas/{name}"},
-                "bindings": {"kafka": {"key": _KEY, "bindingVersion": _KAFKA}},
-                "examples": [{"name": tag, "payload": first[name]}],
-            }
+            messages[name] = _json_message(tag, name, schema, first[name])
         channels[topic] = _channel(topic, _ABOUT[topic], names)
         operations[f"receive_{topic}"] = _operation("receive", topic, f"Take events: {_ABOUT[topic]}", names)
+    names = {}
+    for each, schema in zip(notices.KINDS, _notices().values(), strict=True):
+        tag = str(each.__struct_config__.tag)
+        names[tag] = {"$ref": f"#/components/messages/{tag}"}
+        schemas[tag] = schema
+        messages[tag] = _json_message(tag, tag, schema, notice_examples()[tag])
+    channels["notices"] = _channel("notices", _ABOUT_NOTICES, names)
+    operations["send_notices"] = _operation("send", "notices", f"Tell pagers and case systems: {_ABOUT_NOTICES}", names)
     messages["rejected"] = _rejected()
     names = {"rejected": {"$ref": "#/components/messages/rejected"}}
     channels["deadletter"] = _channel("deadletter", "Every rejected record, unchanged, and why.", names)
@@ -119,10 +129,34 @@ def asyncapi(folder: Path = REFERENCE / "examples") -> Json:
     }
 
 
+def notice_examples() -> dict[str, Json]:
+    """A notice of each type."""
+    followup = {
+        "case": "C-24-118204",
+        "team": "art",
+        "area": "loop",
+        "followup": "1d",
+        "due": "2024-05-16T17:04:12Z",
+        "lapses": "2024-05-17T17:04:12Z",
+    }
+    gap = {"team": "mdrt", "planned": 2}
+    made: dict[str, Json] = {
+        "followup_overdue": {"at": followup["due"], **followup},
+        "followup_missed": {"at": followup["lapses"], **followup},
+        "staffing_gap_opened": {"at": "2024-05-15T15:30:00Z", **gap, "on_duty": 1},
+        "staffing_gap_closed": {"at": "2024-05-15T15:41:07Z", **gap, "on_duty": 2},
+    }
+    return {
+        tag: {"id": f"{number:032x}", "type": tag, "program": "chicago", **fields}
+        for number, (tag, fields) in enumerate(made.items(), start=0x9F2C)
+    }
+
+
 def documents(reference: Path = REFERENCE) -> dict[Path, bytes]:
     """Every generated file of the reference folder, by path; the bytes depend on nothing but the code and examples."""
     made = {reference / "schemas" / f"{topic}.json": topic_schema(topic) for topic in events.TOPICS}
     made[reference / "asyncapi.json"] = asyncapi(reference / "examples")
+    made[reference / "schemas" / "notices.json"] = notices_schema()
     files = {file: msgspec.json.format(msgspec.json.encode(made[file]), indent=2) + b"\n" for file in made}
     return files | {reference / "metrics.md": metrics.reference().encode()}
 
@@ -168,10 +202,17 @@ def _definitions(topic: events.Topic) -> dict[str, Json]:
     return {kind.__name__: _definition(topic, components[kind.__name__]) for kind in kinds}
 
 
-def _definition(topic: events.Topic, schema: Json) -> Json:
+def _notices() -> dict[str, Json]:
+    """The schema of each type of notice."""
+    _, components = msgspec.json.schema_components(notices.KINDS)
+    return {kind.__name__: _definition("notices", components[kind.__name__]) for kind in notices.KINDS}
+
+
+def _definition(topic: str, schema: Json) -> Json:
     fields: Json = dict(schema["properties"])
     common = {name: fields.pop(name) for name in ("id", "type", "program", "at")}
-    common["type"] = {"description": "The event type.", "const": common["type"]["enum"][0]}
+    what = "event" if topic in events.TOPICS else "notice"
+    common["type"] = {"description": f"The {what} type.", "const": common["type"]["enum"][0]}
     common["program"] = {**common["program"], "description": "The program's id; also the key of the record."}
     common["at"] = {**common["at"], "pattern": _TIME}
     if schema["title"] == events.Heartbeat.__name__:
@@ -184,6 +225,18 @@ def _definition(topic: events.Topic, schema: Json) -> Json:
         "properties": properties,
         "required": [name for name in properties if name in schema["required"]],
         "additionalProperties": True,
+    }
+
+
+def _json_message(tag: str, name: str, schema: Json, example: Json) -> Json:
+    return {
+        "name": tag,
+        "title": schema["title"],
+        "summary": schema["description"],
+        "contentType": "application/json",
+        "payload": {"$ref": f"#/components/schemas/{name}"},
+        "bindings": {"kafka": {"key": _KEY, "bindingVersion": _KAFKA}},
+        "examples": [{"name": tag, "payload": example}],
     }
 
 

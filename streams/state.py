@@ -11,7 +11,7 @@ Two rules make every number survive a crash at any point:
   a valid state: an archive before what it replaces goes, calls before the statuses that may have come after them.
 
 Keys are `<kind>/<id>`: `c/` calls, `u/<n>/` segments of a unit's statuses, `a/` their archives, `k/` cases, `f` feeds,
-`g` counts of archived calls and cases.
+`g` counts of archived calls and cases, `n` what notices have said.
 """
 
 from __future__ import annotations
@@ -57,6 +57,8 @@ ARCHIVE_EVERY: Micros = DAY // 24
 
 #: What an event may give as its reason; whether a call was served or ineligible is not for it to say.
 REASONS = frozenset(RESULTS) - {"served", "ineligible"}
+#: Results that ask, where no event gave one as its reason, what units were doing; a status that is late may change them.
+_BY_UNITS = frozenset(("no_unit_on_duty", "all_units_busy", "not_triaged", "unknown"))
 
 #: Intervals of a CARE unit: name, start and end point, bit of `Leg.seen`.
 LEG_INTERVALS: tuple[tuple[Interval, int, int, int], ...] = (
@@ -108,12 +110,19 @@ class Archived(msgspec.Struct, array_like=True):
     era: int = 0  # how often records were archived
 
 
+class Told(msgspec.Struct, array_like=True):
+    """What notices have said, see notices.py: all up to a time; team -> since when its staffing gap is open."""
+
+    upto: Micros = 0
+    gaps: dict[str, Micros] = {}
+
+
 _call_decoder = msgspec.msgpack.Decoder(Call)
 _case_decoder = msgspec.msgpack.Decoder(Case)
 _encode = msgspec.msgpack.Encoder().encode
 
 
-_PLACES = {kind: place for place, kind in enumerate(("g", "k", "c", "u", "a", "gone", "f"))}
+_PLACES = {kind: place for place, kind in enumerate(("n", "g", "k", "c", "u", "a", "gone", "f"))}
 
 
 def _place(change: tuple[str, bytes | None]) -> int:
@@ -146,9 +155,13 @@ class ProgramState:
         self.zeros: dict[str, dict[tuple[str, ...], float]] = {}  # the read model's samples of nothing, by metric
         self.units: dict[str, Unit] = {}
         self.cases = Caseload(profile)
+        self.told = Told()
         self.newest: dict[str, Micros] = {}
         #: Closed calls by local day of closing: (team, area, outcome) -> calls.
         self.closed_on: dict[int, Counter[Cell]] = defaultdict(Counter)
+        #: The same calls: (area, result) -> calls, and the keys of those whose result asks for units, see `demand_on`.
+        self._settled_on: dict[int, Counter[Cell]] = defaultdict(Counter)
+        self._unsettled_on: dict[int, set[str]] = defaultdict(set)
         self.demand = Demand(profile.zone)
         self.people: Counter[int] = Counter()
         self._kept: dict[str, bytes] = {}  # closed calls, packed: most of the memory, rarely touched
@@ -185,6 +198,8 @@ class ProgramState:
 
     def flush(self) -> dict[str, bytes | None]:
         """The records changed since the last flush, in the order to store them; None: no longer kept."""
+        if self.cases.late_from <= self.told.upto:
+            self.remember(self.told)  # or a crash now would lose what came after its time was told
         changed = {key: self._record(key) for key in self._dirty}
         if len(changed) > 1:
             changed = dict(sorted(changed.items(), key=_place))
@@ -195,6 +210,11 @@ class ProgramState:
         self._hot.clear()
         self._dirty.clear()
         return changed
+
+    def remember(self, told: Told) -> None:
+        """What notices have said, once they are durable; but for what came too late for the look that found them."""
+        self.told = Told(min(told.upto, self.cases.late_from - 1), told.gaps)
+        self._dirty["n"] = None
 
     def _record(self, key: str) -> bytes | None:
         kind, _, name = key.partition("/")
@@ -212,6 +232,8 @@ class ProgramState:
             return None if case is None else _encode(case)
         if kind == "f":
             return _encode(self.newest)
+        if kind == "n":
+            return _encode(self.told)
         archived = self._archived
         return _encode(
             Archived(
@@ -467,6 +489,19 @@ class ProgramState:
             del closed_on[cell]
             if not closed_on:
                 del self.closed_on[day]
+        if call.reason or result not in _BY_UNITS:
+            settled = self._settled_on[day]
+            settled[area, result] += sign
+            if not settled[area, result]:
+                del settled[area, result]
+                if not settled:
+                    del self._settled_on[day]
+        elif sign > 0:
+            self._unsettled_on[day].add(key)
+        else:
+            self._unsettled_on[day].discard(key)
+            if not self._unsettled_on[day]:
+                del self._unsettled_on[day]
         if call.received and result != "ineligible":
             self.demand.add(call.received, result if result in ("served", "outside_hours") else "unmet", sign)
         if call.person:
@@ -657,6 +692,9 @@ class ProgramState:
                     self._restore_case(key, record)
         for fact, times in Counter(facts).items():  # most facts are the same as many others
             self.tally.add(fact, times)
+        if packed := records.get("n"):
+            self.told = msgspec.msgpack.decode(packed, type=Told)
+            self.cases.told_upto = self.told.upto  # now that the cases are there: none of them came late
 
     def _restore_case(self, key: str, case: Case) -> None:
         self.cases.put(key[2:], case)
@@ -693,6 +731,16 @@ class ProgramState:
         counts = Counter({field: self.tally.cells[tally.UNMAPPED, field] for field in FIELDS})
         for unit in self.units.values():
             counts.update(unit.unmapped)
+        return counts
+
+    def demand_on(self, day: int) -> Counter[tuple[str, ...]]:
+        """Calls closed on a local day (its ordinal): (area, result) -> calls, by what is known now."""
+        counts: Counter[tuple[str, ...]] = Counter(
+            {(str(area), str(result)): n for (area, result), n in self._settled_on.get(day, {}).items()}
+        )
+        for key in self._unsettled_on.get(day, ()):
+            if call := self._find(key):
+                counts[call.area, self.result(call)] += 1
         return counts
 
     @property

@@ -101,6 +101,10 @@ class Unit:
         status, team, _ = self._meaning[self._code[where]]
         return status, team
 
+    def times(self, after: Micros, upto: Micros) -> array[int]:
+        """Times of its kept statuses in a span."""
+        return self._at[bisect_right(self._at, after) : bisect_right(self._at, upto)]
+
     def team_at(self, at: Micros) -> str:
         """The team by the last status at a time; else by the first one after; else `other`."""
         if not self._at:

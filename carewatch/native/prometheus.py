@@ -150,12 +150,16 @@ class Prometheus(_Server):
         config: The configuration file; it is read in place, so that relative paths in it keep their meaning.
         binaries: Where the programs are; `find_binaries` without a download if None.
         start_timeout: Seconds that the start may take.
+        data: Folder of its data, which may have blocks of before; one that ends with the server if None.
     """
 
     name = "prometheus"
 
-    def __init__(self, config: Path, *, binaries: Binaries | None = None, start_timeout: float = 30.0) -> None:
+    def __init__(
+        self, config: Path, *, binaries: Binaries | None = None, start_timeout: float = 30.0, data: Path | None = None
+    ) -> None:
         super().__init__(config, binaries, start_timeout)
+        self._data = data
 
     def _program(self, binaries: Binaries) -> Path | None:
         return binaries.prometheus
@@ -163,7 +167,7 @@ class Prometheus(_Server):
     def _options(self, folder: Path) -> list[str]:
         return [
             f"--config.file={self._config}",
-            f"--storage.tsdb.path={folder / 'data'}",
+            f"--storage.tsdb.path={self._data or folder / 'data'}",
             f"--web.listen-address={self.address}",
             "--log.level=warn",
             *RULE_OPTIONS,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dashboards.catalogue.promql import grown, latest, total
+from dashboards.catalogue import recorded, staffing
+from dashboards.catalogue.promql import latest, select, total
 from dashboards.catalogue.signal import Definer
 from streams import metrics as m
 
@@ -21,8 +22,20 @@ UNITS_AVAILABLE = _signal(
     "Units available",
     "count",
     "program team",
-    total("program team", latest(m.UNITS, 'status="available"')),
+    total("program team", latest(m.UNITS, 'status="available"', all_areas=True)),
     "CARE units whose latest status is available. Units that are on a call, unavailable or off duty are left out.",
+)
+#: Shown in place of a number while a team is not wanted.
+NOT_PLANNED = -1
+AVAILABILITY = _signal(
+    "units_available_or_not_planned",
+    "Units available now",
+    "count",
+    "program team",
+    f"{UNITS_AVAILABLE.expr} - on (program, team) ({staffing.UNITS_PLANNED.expr} == bool 0) * on (program, team) "
+    f"({staffing.UNITS_ON_DUTY.expr} == bool 0)",
+    "CARE units whose latest status is available. -1 stands for a team that the staffing plan does not want now and that "
+    "has no unit on duty. Units that are on a call, unavailable or off duty are left out.",
 )
 CALLS_OPEN = _signal(
     "calls_open",
@@ -41,6 +54,15 @@ CALLS_WAITING = _signal(
     total("program area", latest(m.CALLS_OPEN, 'stage="waiting"')),
     "Open calls with no CARE unit dispatched. Calls triaged ineligible are left out; calls not triaged yet count.",
 )
+WAITING_OVER_TIME = _signal(
+    "calls_waiting_over_time",
+    "Calls waiting over time",
+    "count",
+    "program",
+    select(recorded.WAITING),
+    "Open calls with no CARE unit dispatched, recorded by Prometheus. Calls triaged ineligible are left out; calls not "
+    "triaged yet count.",
+)
 OLDEST_WAITING = _signal(
     "oldest_waiting_seconds",
     "Longest wait of an open call since it was received",
@@ -48,6 +70,15 @@ OLDEST_WAITING = _signal(
     "program area",
     f"time() - min by (program, area) ({latest(m.OLDEST_WAITING)})",
     "Time from when the longest-waiting call was received until now, of open calls with no CARE unit dispatched. "
+    "No value when none waits. Calls triaged ineligible are left out.",
+)
+LONGEST_WAIT = _signal(
+    "longest_wait_seconds",
+    "Longest wait of an open call of the program since it was received",
+    "seconds",
+    "program",
+    f"max by (program) ({OLDEST_WAITING.expr})",
+    "Time from when the program's longest-waiting call was received until now, of open calls with no CARE unit dispatched. "
     "No value when none waits. Calls triaged ineligible are left out.",
 )
 CALLS_OVER_TARGET = _signal(
@@ -92,12 +123,4 @@ CALLS_TODAY = _signal(
     total("program outcome", latest(m.TODAY)),
     "Calls closed since local midnight of the program, by outcome as known now; unrecorded if none was given. Calls "
     "triaged ineligible are included.",
-)
-RECEIVED_PER_HOUR = _signal(
-    "calls_received_per_hour",
-    "Calls received an hour",
-    "per_hour",
-    "program",
-    total("program", grown(m.RECEIVED, over="1h")),
-    "Calls received in the last hour. Every call received counts, eligible or not.",
 )

@@ -16,7 +16,7 @@ CLOSED = _signal(
     "Calls closed by outcome",
     "count",
     "program outcome",
-    total("program outcome", counted(m.CLOSED)),
+    total("program outcome", counted(recorded.CLOSED)),
     "Calls closed in the chosen time, by the outcome given at the close; unrecorded if none was given, other if the "
     "program's profile does not know the code.",
 )
@@ -25,7 +25,7 @@ CLOSED_BY_AREA = _signal(
     "Calls closed by area and outcome",
     "count",
     "program area outcome",
-    total("program area outcome", counted(m.CLOSED)),
+    total("program area outcome", counted(recorded.CLOSED)),
     "Calls closed in the chosen time, by area and by the outcome given at the close.",
 )
 UNRECORDED_SHARE = _signal(
@@ -33,7 +33,7 @@ UNRECORDED_SHARE = _signal(
     "Share of closed calls without an outcome",
     "ratio",
     "program",
-    ratio(total("program", counted(m.CLOSED, _UNRECORDED)), total("program", counted(m.CLOSED))),
+    ratio(total("program", counted(recorded.CLOSED, _UNRECORDED)), total("program", counted(recorded.CLOSED))),
     "Calls closed in the chosen time with no outcome, out of all closed. Outcomes that the profile does not know are "
     "recorded ones. No value without calls.",
 )

@@ -11,6 +11,13 @@ _signal = Definer(__name__)
 
 #: Prometheus's own: whether a worker answered the last scrape.
 UP = Metric("up", "gauge", ("job", "instance"), "1 if the last scrape of a target succeeded, else 0.")
+#: Prometheus's own: 1 for each alert that waits or fires. An alert has some of these labels.
+ALERTS = Metric(
+    "ALERTS",
+    "gauge",
+    ("alertname", "alertstate", "severity", "audience", "layer", "program", "team", "area", "topic", "instance"),
+    "1 while an alert is pending or firing.",
+)
 #: The job name of the workers in the shipped Prometheus configuration.
 JOB = 'job="carewatch"'
 
@@ -29,6 +36,15 @@ FEED_AGE = _signal(
     f"time() - max by (program, topic) (last_over_time({select(m.FEED)}[{MEMORY}]))",
     "Time from the newest event of a feed (its `at`, heartbeats included) until now. It goes on growing while no worker "
     f"shows the program, for {MEMORY}. No value before the first event.",
+)
+OLDEST_FEED_AGE = _signal(
+    "feed_age_longest",
+    "Longest time since the last event of a feed",
+    "seconds",
+    "program",
+    f"max by (program) ({FEED_AGE.expr})",
+    "Of a program's feeds, the one that has been silent longest: time from its newest event (its `at`, heartbeats "
+    f"included) until now. It goes on growing while no worker shows the program, for {MEMORY}.",
 )
 EVENT_RATE = _signal(
     "events_per_second",
@@ -206,4 +222,31 @@ VERSIONS = _signal(
     "version",
     total("version", select(m.BUILD)),
     "Workers that answer, by the version of carewatch that runs.",
+)
+
+#: Alerts of the chosen programs, and those that are of no program. The Watchdog fires always and is for machines.
+_FIRING = 'alertstate="firing",severity!="none",program=~"$program|"'
+
+
+def _firing(*matchers: str) -> str:
+    by = "alertname, severity, audience, program, team, area, topic, instance"
+    return f"max by ({by}) ({ALERTS.name}{{{','.join((_FIRING, *matchers))}}})"
+
+
+ALERTS_FIRING = _signal(
+    "alerts_firing",
+    "Alerts firing",
+    "count",
+    "alertname severity audience program team area topic instance",
+    _firing(),
+    "Alerts that fire now, of the chosen programs and of the pipeline. No value while none fires.",
+)
+ALERTS_FIRING_LIVE = _signal(
+    "alerts_firing_live",
+    "Alerts firing for supervisors and operators",
+    "count",
+    "alertname severity audience program team area topic instance",
+    _firing('audience!="program_managers"'),
+    "Alerts for supervisors that fire now, and those of the pipeline that say that the numbers here cannot be trusted. "
+    "Those for program managers are left out. No value while none fires.",
 )

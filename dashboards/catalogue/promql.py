@@ -21,18 +21,20 @@ LOOK_BACK = "5m"
 #: Labels that a dashboard can filter by: each has a variable of its name.
 VARIABLES = ("program", "team", "area")
 
-_VARIABLE = re.compile(r'(\w+)=~"\$(\w+)",?')
+_VARIABLE = re.compile(r'(\w+)=~"\$(\w+)\|?",?')
 _SELECTOR = r"(\w+(?:\{[^}]*\})?)"
 _LATEST = re.compile(rf"max by \((program[\w, ]*)\) \({_SELECTOR}\)")
 _EMPTY = re.compile(r",?\{\}|,(?=\})")
 
 
-def select(metric: Metric, *matchers: str, part: str = "") -> str:
+def select(metric: Metric, *matchers: str, part: str = "", all_areas: bool = False) -> str:
     """A selector with the dashboard's filters, such as ``care_units{program=~"$program",...,status="available"}``.
 
-    `matchers` are as in PromQL; `part` is of a histogram: ``_bucket``, ``_count`` or ``_sum``.
+    `matchers` are as in PromQL; `part` is of a histogram: ``_bucket``, ``_count`` or ``_sum``. `all_areas`: whatever area
+    is chosen, for what is compared with a number of the whole team.
     """
-    filters = [f'{label}=~"${label}"' for label in VARIABLES if label in metric.labels]
+    wanted = [label for label in VARIABLES if label in metric.labels and not (all_areas and label == "area")]
+    filters = [f'{label}=~"${label}"' for label in wanted]
     inside = ",".join((*filters, *matchers))
     return metric.name + part + (f"{{{inside}}}" if inside else "")
 
@@ -48,9 +50,9 @@ def held(expr: str) -> str:
     return _LATEST.sub(rf"(max by (\1) (\2) or ({old}))", expr)
 
 
-def latest(metric: Metric, *matchers: str, part: str = "") -> str:
+def latest(metric: Metric, *matchers: str, part: str = "", all_areas: bool = False) -> str:
     """Each series once, with its latest value."""
-    return f"max by ({_labels(metric, part)}) ({select(metric, *matchers, part=part)})"
+    return f"max by ({_labels(metric, part)}) ({select(metric, *matchers, part=part, all_areas=all_areas)})"
 
 
 def counted(metric: Metric, *matchers: str, over: str = "$__range", part: str = "") -> str:

@@ -12,6 +12,7 @@ AVAILABLE = Metric(
 ON_DUTY = Metric(
     "program_team:care_units_on_duty:sum", "gauge", ("program", "team"), "Units with any status but off_duty."
 )
+WAITING = Metric("program:care_calls_waiting:sum", "gauge", ("program",), "Open calls with no CARE unit dispatched.")
 NO_UNIT = Metric(
     "program_team:care_no_unit_available:bool",
     "gauge",
@@ -36,7 +37,12 @@ WITHIN_HOURS = Metric(
     ("program",),
     "Calls closed, without those triaged ineligible and those received outside the hours.",
 )
-CLOSED = Metric("program_outcome:care_calls_closed:sum", "counter", ("program", "outcome"), "Calls closed by outcome.")
+CLOSED = Metric(
+    "program_team_area_outcome:care_calls_closed:sum",
+    "counter",
+    ("program", "team", "area", "outcome"),
+    "Calls closed over all call types.",
+)
 
 #: Results of calls that a program could have served and did not.
 RESULT_UNMET = 'result!~"served|ineligible|outside_hours"'
@@ -45,16 +51,19 @@ RESULT_WITHIN_HOURS = 'result!~"ineligible|outside_hours"'
 _AVAILABLE = total("program team", latest(m.UNITS, 'status="available"'))
 _PLANNED = latest(m.UNITS_PLANNED)
 
+#: Recorded every two minutes: graphs of weeks are drawn from them, and read every value on their way.
+SELDOM = (INTERVAL,)
 #: What is recorded, by the series.
 RECORDED: dict[Metric, str] = {
     series: everywhere(expr)
     for series, expr in (
         (AVAILABLE, _AVAILABLE),
         (ON_DUTY, total("program team", latest(m.UNITS, 'status!="off_duty"'))),
+        (WAITING, total("program", latest(m.CALLS_OPEN, 'stage="waiting"'))),
         (NO_UNIT, f"({_PLANNED} > bool 0) * on (program, team) ({_AVAILABLE} == bool 0)"),
         (UNMET, total("program", latest(m.DEMAND, RESULT_UNMET))),
         (WITHIN_HOURS, total("program", latest(m.DEMAND, RESULT_WITHIN_HOURS))),
-        (CLOSED, total("program outcome", latest(m.CLOSED))),
+        (CLOSED, total("program team area outcome", latest(m.CLOSED))),
         (INTERVAL, total("program team interval le", latest(m.INTERVAL, part="_bucket"))),
     )
 }

@@ -8,8 +8,8 @@ from typing import Literal
 from dashboards.catalogue.promql import everywhere, held
 
 #: `count`: a whole number of what the title names. `seconds`: how long. `timestamp`: when, seconds since 1970.
-#: `ratio`: 0 to 1. `per_hour`, `per_second`: how often. `minutes`: how long, in minutes.
-Unit = Literal["count", "seconds", "timestamp", "ratio", "per_hour", "per_second", "minutes"]
+#: `ratio`: 0 to 1. `per_second`: how often. `minutes`: how long, in minutes.
+Unit = Literal["count", "seconds", "timestamp", "ratio", "per_second", "minutes"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

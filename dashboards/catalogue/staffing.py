@@ -26,7 +26,7 @@ UNITS_ON_DUTY = _signal(
     "Units on duty",
     "count",
     "program team",
-    total("program team", latest(m.UNITS, _ON_DUTY)),
+    total("program team", latest(m.UNITS, _ON_DUTY, all_areas=True)),
     "CARE units with any status but off_duty; unavailable ones are included.",
 )
 STAFFING_GAP = _signal(
@@ -36,6 +36,22 @@ STAFFING_GAP = _signal(
     "program team",
     f"clamp_min({UNITS_PLANNED.expr} - on (program, team) {UNITS_ON_DUTY.expr}, 0)",
     "Units planned at this minute minus units on duty; 0 if as many or more are on duty.",
+)
+AVAILABLE_OVER_TIME = _signal(
+    "units_available_over_time",
+    "Units available over time",
+    "count",
+    "program team",
+    select(recorded.AVAILABLE),
+    "CARE units whose latest status is available, recorded by Prometheus.",
+)
+ON_DUTY_OVER_TIME = _signal(
+    "units_on_duty_over_time",
+    "Units on duty over time",
+    "count",
+    "program team",
+    select(recorded.ON_DUTY),
+    "CARE units with any status but off_duty, recorded by Prometheus; unavailable ones are included.",
 )
 MINUTES_WITHOUT_UNIT = _signal(
     "minutes_without_unit",
@@ -53,6 +69,15 @@ RECEIVED = _signal(
     "program area",
     total("program area", counted(m.RECEIVED)),
     "Calls received in the chosen time. Every call received counts, eligible or not.",
+)
+DEMAND_TODAY = _signal(
+    "demand_today",
+    "Demand of today by result",
+    "count",
+    "program result",
+    total("program result", latest(m.DEMAND_TODAY)),
+    "Calls closed since local midnight of the program by result, as known now: served by a CARE unit, or the first reason "
+    "why not.",
 )
 DEMAND_BY_RESULT = _signal(
     "demand_by_result",

@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import psutil
 
 from carewatch.settings import PROGRAMS
 from feeds.simulate import builtin, load_simulation, simulate
-from streams import door, tally
+from streams import door, schema, tally
 from streams.clock import DAY, SECOND, Micros, utc
-from streams.events import Event
+from streams.events import AnyEvent, Event
 from streams.programs import Profile, load_all
 from streams.state import ProgramState
 from tests.fuzz.hostile import Hostile, Record, moment
@@ -77,13 +78,12 @@ def run(records: int, seed: int, say: Callable[[str], object], first: int = 0, f
 
 
 def samples(profiles: dict[str, Profile]) -> list[Event]:
-    """Real events of all programs, always the same."""
+    """Real events of all programs and an example of every type, always the same."""
     begin = utc(BEGIN)
-    return [
-        event
-        for name, profile in profiles.items()
-        for event in simulate(profile, load_simulation(builtin(name)), begin, begin + timedelta(days=4), 1)
-    ]
+    events = [msgspec.convert(example, AnyEvent) for example in schema.examples()]
+    for name, profile in profiles.items():
+        events += simulate(profile, load_simulation(builtin(name)), begin, begin + timedelta(days=4), 1)
+    return events
 
 
 def _round(

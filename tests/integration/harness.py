@@ -170,6 +170,7 @@ _OF_THE_CLOCK = {
         metrics.UNIT_SECONDS,
         metrics.OVER_TARGET,
         metrics.TODAY,
+        metrics.DEMAND_TODAY,
         metrics.DEMAND_HOUR,
         metrics.FOLLOWUPS,
         metrics.NEXT_LAPSE,

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,9 @@ def test_live_and_then_gone(demo: subprocess.Popen[str], end: signal.Signals) ->
         if line.startswith("seattle"):
             break
     assert any(line.startswith("live after") for line in said), said
+    assert f"board       {url}/\n" in said
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        assert b"<title>carewatch: live board</title>" in answer.read()
     programs = {value for (name, labels) in scrape(url).numbers for label, value in labels if label == "program"}
     assert programs == {"cambridge", "chicago", "seattle"}
     children = psutil.Process(demo.pid).children(recursive=True)

@@ -70,8 +70,10 @@ def test_a_program_on_two_partition_numbers(site: Site) -> None:
 def test_a_backlog_that_waits_for_the_first_worker_ever(kafka: Broker, tmp_path: Path) -> None:
     """Nobody may take a partition over without its changelog, whose topic was made a moment ago."""
     events = history(days=2)
-    for _ in range(4):  # it took a moment that not every start has
-        with Site(kafka.bootstrap, tmp_path) as site:
+    for name in ("1st", "2nd", "3rd", "4th"):  # it took a moment that not every start has
+        folder = tmp_path / name
+        folder.mkdir()
+        with Site(kafka.bootstrap, folder) as site:
             site.send(events)
             worker = site.worker().ready()
             site.verify([worker])

@@ -25,6 +25,7 @@ COMMANDS = [
     ("simulate",),
     ("replay",),
     ("verify",),
+    ("dashboards", "push"),
 ]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import promql_parser as ast
 
-from dashboards.catalogue.pipeline import UP
+from dashboards.catalogue.pipeline import ALERTS, UP
 from dashboards.catalogue.recorded import RECORDED
 from streams.metrics import PIPELINE_METRICS, PROGRAM_METRICS, Metric
 
@@ -30,7 +30,7 @@ def known() -> dict[str, set[str]]:
     names: dict[str, set[str]] = {}
     for metric in (*PROGRAM_METRICS, *PIPELINE_METRICS):
         names |= _series(metric)
-    return names | {metric.name: set(metric.labels) for metric in RECORDED} | {UP.name: set(UP.labels)}
+    return names | {metric.name: set(metric.labels) for metric in (*RECORDED, UP, ALERTS)}
 
 
 def _series(metric: Metric) -> dict[str, set[str]]:

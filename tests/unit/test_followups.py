@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from carewatch.settings import PROGRAMS
 from streams import events as e
 from streams import times
+from streams.cases import Opening
 from streams.clock import DAY, SECOND, Micros, micros, utc
-from streams.followups import MISSED_FOR, RESULTS, STATES
-from streams.programs import duration
+from streams.followups import MISSED_FOR, RESULTS, STATES, Plans
+from streams.programs import duration, load
 from streams.state import KEPT
 from tests.unit.strategies import (
     HOUR,
@@ -459,6 +461,28 @@ def test_a_day_of_23_hours_keeps_the_order_of_the_times() -> None:
     assert found["care_followups", ("alpha", "other", "mixed", "scheduled")] == 1
     found = numbers(bench.state, start + 24 * HOUR)
     assert found["care_followups", ("alpha", "other", "mixed", "missed")] == 1
+
+
+@pytest.mark.parametrize(
+    ("program", "team", "kind", "start", "checkpoint", "expected"),
+    [
+        ("chicago", "art", "encounter", "2024-03-08T15:30", "1d", ("03-09T03:30", "03-09T15:30", "03-10T16:30")),
+        ("chicago", "art", "encounter", "2024-03-08T15:30", "7d", ("03-14T15:30", "03-15T15:30", "03-17T15:30")),
+        ("chicago", "art", "encounter", "2024-03-08T15:30", "30d", ("04-05T15:30", "04-07T15:30", "04-12T15:30")),
+        ("chicago", "ort", "overdose", "2024-06-03T22:10", "72h", ("06-04T22:10", "06-06T22:10", "06-06T22:10")),
+        ("cambridge", "care", "encounter", "2024-06-03T11:00", "7d", ("06-08T11:00", "06-10T11:00", "06-17T11:00")),
+        ("cambridge", "care", "encounter", "2024-06-03T11:00", "30d", ("07-01T11:00", "07-03T11:00", "07-13T11:00")),
+        ("seattle", "ccr", "encounter", "2025-10-29T18:00", "7d", ("11-03T18:00", "11-05T18:00", "11-12T18:00")),
+    ],
+)
+def test_the_worked_examples_of_the_documentation(
+    program: str, team: str, kind: str, start: str, checkpoint: str, expected: tuple[str, ...]
+) -> None:
+    """docs/followups.md."""
+    shipped = load(PROGRAMS / f"{program}.toml")
+    at = micros(datetime.fromisoformat(start).replace(tzinfo=shipped.zone))
+    (found,) = [each for each in Plans(shipped).of(Opening(at, kind, team, "other")) if each.checkpoint == checkpoint]
+    assert tuple(f"{shipped.local(each):%m-%dT%H:%M}" for each in found[1:]) == expected
 
 
 # --- a second opinion ----------------------------------------------------------------------------------------

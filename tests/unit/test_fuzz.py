@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from streams.clock import Micros
 from streams.door import REASONS
+from streams.events import AnyEvent, UseOfForce
+from streams.state import Applied, ProgramState
 from tests.fuzz.run import FuzzError, run
-from tests.unit.strategies import Bench
 
 
 def test_hostile_records_do_no_harm(tmp_path: Path) -> None:
@@ -19,11 +21,14 @@ def test_hostile_records_do_no_harm(tmp_path: Path) -> None:
 
 
 def test_a_crash_names_the_record_and_how_to_meet_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
-        raise ZeroDivisionError
+    apply = ProgramState.apply
 
-    monkeypatch.setattr(type(Bench().state), "_status", broken)
-    with pytest.raises(FuzzError, match=r"(?s)ZeroDivisionError.*--seed 1 --first 0") as failure:
-        run(1000, 1, print, folder=tmp_path)
-    assert b"unit_status" in (tmp_path / "record").read_bytes()
-    assert "unit_status" in str(failure.value)
+    def broken(self: ProgramState, event: AnyEvent, now: Micros) -> Applied:
+        if isinstance(event, UseOfForce):
+            raise ZeroDivisionError
+        return apply(self, event, now)
+
+    monkeypatch.setattr(ProgramState, "apply", broken)
+    with pytest.raises(FuzzError, match=r"(?s)ZeroDivisionError.*use_of_force.*--seed 1 --first 0"):
+        run(5000, 1, print, folder=tmp_path)
+    assert b"use_of_force" in (tmp_path / "record").read_bytes()

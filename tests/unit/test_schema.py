@@ -10,12 +10,13 @@ from collections.abc import Container
 from pathlib import Path
 from typing import Any, get_args
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, FormatChecker
 
-from streams import clock, door, events, schema
+from streams import clock, door, events, notices, schema
 
 ROOT = Path(schema.__file__).resolve().parent.parent
 VALIDATORS = {topic: Draft202012Validator(schema.topic_schema(topic)) for topic in events.TOPICS}
@@ -94,15 +95,25 @@ def test_asyncapi_has_every_channel_and_message() -> None:
     document = schema.asyncapi()
     assert document["asyncapi"] == "3.0.0"
     addresses = {channel["address"] for channel in document["channels"].values()}
-    assert addresses == {"care.dispatch", "care.status", "care.followup", "care.deadletter"}
+    assert addresses == {"care.dispatch", "care.status", "care.followup", "care.notices", "care.deadletter"}
     for topic in events.TOPICS:
         names = list(document["channels"][topic]["messages"])
         assert names == [events.tag_of(kind) for kind in events.KINDS[topic]]
     actions = {name: operation["action"] for name, operation in document["operations"].items()}
-    assert actions.pop("send_deadletter") == "send"
+    assert actions.pop("send_deadletter") == actions.pop("send_notices") == "send"
+    notice_types = [kind.__struct_config__.tag for kind in notices.KINDS]
+    assert list(document["channels"]["notices"]["messages"]) == notice_types
     assert set(actions.values()) == {"receive"}
     assert all(message["examples"] for message in document["components"]["messages"].values())
     assert all("key" in message["bindings"]["kafka"] for message in document["components"]["messages"].values())
+
+
+@pytest.mark.parametrize("tag", schema.notice_examples())
+def test_example_notices_are_notices(tag: str) -> None:
+    example = schema.notice_examples()[tag]
+    Draft202012Validator(schema.notices_schema(), format_checker=FormatChecker()).validate(example)
+    notice = msgspec.convert(example, notices.AnyNotice)
+    assert msgspec.to_builtins(notice) == example
 
 
 def test_asyncapi_tells_what_a_rejected_record_carries() -> None:

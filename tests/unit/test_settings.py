@@ -42,6 +42,9 @@ def test_no_broker_address(broker: str) -> None:
         ("SESSION_TIMEOUT", "nan"),
         ("HEARTBEAT_INTERVAL", "6"),
         ("PATH", "fast"),
+        ("SILENT_AFTER", "0"),
+        ("ADVERTISE", "worker-1:6066"),
+        ("ADVERTISE", "http://worker-1:6066/board"),
     ],
 )
 def test_values_that_cannot_be(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -53,3 +56,9 @@ def test_values_that_cannot_be(monkeypatch: pytest.MonkeyPatch, name: str, value
 def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAREWATCH_PARTITIONS", "")
     assert made().partitions == 8
+
+
+@pytest.mark.parametrize("url", ["http://worker-1:6066", "https://board.example", "http://[::1]:6066/"])
+def test_the_address_that_others_are_told(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("CAREWATCH_ADVERTISE", url)
+    assert made().advertised == url.rstrip("/")

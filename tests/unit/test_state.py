@@ -211,6 +211,17 @@ def test_only_care_units_make_stages_intervals_and_served(bench: Bench, agency: 
     assert ("north", "served") not in bench.results()
 
 
+def test_the_results_of_today_are_by_what_is_known_now(bench: Bench) -> None:
+    bench(received(0), closed(20))
+    assert bench.show("care_demand_today") == {("north", "no_unit_on_duty"): 1}
+    bench(status(-5, "dispatched", team="alpha"))  # late, and before the call
+    assert bench.show("care_demand_today") == {("north", "all_units_busy"): 1}
+    assert bench.results() == {("north", "no_unit_on_duty"): 1}  # a counter tells what was known at the close
+    bench(on_scene(9))
+    assert bench.show("care_demand_today") == {("north", "served"): 1}
+    assert bench.show("care_demand_today", at=NOON + DAY) == {}
+
+
 # --- stage ---------------------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.producer.sender import Sender
+from faust.assignor.partition_assignor import PartitionAssignor
 from faust.stores.memory import Store as MemoryStore
 from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer as BaseConsumer
@@ -43,6 +44,7 @@ def test_pinned_version() -> None:
         (BaseConsumer, "on_buffer_drop"),
         (driver.Producer, "_ensure_producer"),
         (driver.AIOKafkaConsumerThread, "on_start"),
+        (PartitionAssignor, "external_topics_metadata"),
         (GroupCoordinator, "_do_heartbeat"),
         (GroupCoordinator, "_on_join_complete"),
         (Recovery, "_build_highwaters"),

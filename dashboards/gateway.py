@@ -1,0 +1,198 @@
+"""A Grafana server and its HTTP API: the one file that knows grafana-api.
+
+That library is archived upstream and small; what it leaves to its callers is done here. It takes an address in parts,
+fails with a TypeError on an error page that is not JSON, follows a redirected POST with a GET, has no call for the health
+of the server, and its errors may quote a header with the token. Callers see `GrafanaError`, one plain line, and nothing of
+the library.
+
+The API is Grafana's own, the same in versions 9 to 13: https://grafana.com/docs/grafana/latest/developers/http_api/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+from urllib.parse import urlsplit
+
+from grafana_api.grafana_api import GrafanaException
+from grafana_api.grafana_face import GrafanaFace
+from requests import exceptions
+
+Json = dict[str, Any]
+#: A service account's token, or a user's name and password.
+Login = str | tuple[str, str]
+
+_ROLE = "give a token of a service account with the role Editor"
+
+
+class GrafanaError(Exception):
+    """Grafana could not be asked, or refused. The message is one line that says what to do, and quotes no secret."""
+
+
+class Saved(NamedTuple):
+    """A dashboard that Grafana took: the version that it has there now, and its path below the server's address."""
+
+    version: int
+    path: str
+
+
+class Grafana:
+    """One Grafana server. A context manager: leaving it closes the connection.
+
+    Args:
+        url: Its address, such as `https://grafana.city.example` or `https://city.example/grafana`.
+        login: How to log in.
+        agent: What to call ourselves to the server.
+        timeout: Seconds that an answer may take.
+
+    Raises:
+        GrafanaError: the address or the login is none.
+    """
+
+    def __init__(self, url: str, login: Login, *, agent: str = "carewatch", timeout: float = 15.0) -> None:
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host = port = parts = None
+        if parts is None or not host or parts.scheme not in ("http", "https") or parts.username is not None:
+            # the address is not quoted: somebody may have put a password into it
+            raise GrafanaError("the address of Grafana is none; write it like https://grafana.city.example")
+        self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+        path = parts.path.strip("/")
+        self._face = GrafanaFace(
+            auth=_checked(login),
+            host=f"[{host}]" if ":" in host else host,
+            port=port,
+            url_path_prefix=f"{path}/" if path else "",
+            protocol=parts.scheme,
+            timeout=timeout,
+        )
+        self._face.api.s.headers.update({"Accept": "application/json", "User-Agent": agent})
+        self._face.api.s.max_redirects = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._face.api.s.close()
+
+    def version(self) -> str:
+        """Its version, "" where it hides it. Needs no login, so it tells a wrong address from a wrong password."""
+        with self._answers("answer"):
+            health: object = self._face.api.GET("/health")
+        if not isinstance(health, dict) or "database" not in health:
+            raise self._no_grafana()
+        return str(health.get("version", ""))
+
+    def has_folder(self, uid: str) -> bool:
+        """Whether there is a folder with this uid."""
+        with self._answers("show its folders"):
+            return self._found(self._face.folder.get_folder, uid) is not None
+
+    def make_folder(self, uid: str, title: str) -> None:
+        """Make a folder."""
+        with self._answers(f"make the folder '{title}'"):
+            self._face.folder.create_folder(title, uid)
+
+    def dashboard_version(self, uid: str) -> int | None:
+        """The version of the dashboard with this uid; None if there is none."""
+        with self._answers("show its dashboards"):
+            found = self._found(self._face.dashboard.get_dashboard, uid)
+            return None if found is None else int(found["dashboard"]["version"])
+
+    def save(self, dashboard: Json, folder: str, message: str) -> Saved:
+        """Write a dashboard into the folder with this uid, over the one that has its uid.
+
+        Args:
+            dashboard: Its JSON, with a `uid`.
+            folder: The folder's uid.
+            message: What its history in Grafana is to say.
+        """
+        body = {"dashboard": dashboard | {"id": None}, "folderUid": folder, "message": message, "overwrite": True}
+        with self._answers(f"take the dashboard '{dashboard['title']}'"):
+            answer = self._face.dashboard.update_dashboard(body)
+            return Saved(int(answer["version"]), str(answer["url"]))
+
+    def annotate(self, text: str, tags: list[str], at_ms: int) -> None:
+        """Write an annotation of the organization: any dashboard can show it by its tags.
+
+        Args:
+            text: What happened.
+            tags: To find it by.
+            at_ms: When, milliseconds since the epoch.
+        """
+        with self._answers("take the annotation"):
+            self._face.annotations.add_annotation(time_from=at_ms, tags=tags, text=text)
+
+    @staticmethod
+    def _found(get: Any, uid: str) -> Json | None:
+        try:
+            found: Json = get(uid)
+        except GrafanaException as error:
+            if error.status_code == 404:
+                return None
+            raise
+        return found
+
+    @contextmanager
+    def _answers(self, doing: str) -> Iterator[None]:
+        """Turn what the library raises into one line."""
+        try:
+            yield
+        except GrafanaException as error:
+            raise GrafanaError(self._refused(error, doing)) from None
+        except exceptions.TooManyRedirects as error:
+            to = error.response.headers.get("Location", "") if error.response is not None else ""
+            where = f" to {target.scheme}://{target.netloc}" if (target := urlsplit(to)).netloc else ""
+            raise GrafanaError(f"{self.url} sends us on{where}; give Grafana's own address with --url") from None
+        except exceptions.SSLError:
+            raise GrafanaError(
+                f"{self.url}: its certificate is not trusted; name your authority's file in REQUESTS_CA_BUNDLE"
+            ) from None
+        except exceptions.Timeout:
+            raise GrafanaError(f"{self.url} does not answer in time; try again, or check --url") from None
+        except exceptions.JSONDecodeError:
+            raise self._no_grafana() from None
+        except exceptions.RequestException:
+            raise GrafanaError(f"{self.url} cannot be reached; is Grafana running and --url right?") from None
+        except (LookupError, TypeError, ValueError):  # a page instead of JSON, or JSON of something else
+            raise self._no_grafana() from None
+
+    def _refused(self, error: GrafanaException, doing: str) -> str:
+        said = error.response.get("message") if isinstance(error.response, dict) else None
+        if said is None and error.status_code < 500 and error.status_code not in (401, 403):
+            return str(self._no_grafana())
+        reason = " ".join(str(said or "").split())[:200] or f"status {error.status_code}"
+        match error.status_code:
+            case 401:
+                return f"{self.url} does not accept the login; {_ROLE}, or a user and a password"
+            case 403:
+                return f"{self.url} does not let us {_by_us(doing)}: {reason}; {_ROLE}"
+            case 400 if "provisioned" in reason.lower():
+                return f"{self.url} has its dashboards from files, which win over a push; push to another Grafana"
+            case 409 | 412:
+                return f"{self.url} did not {doing}: {reason}; rename or delete the other one there, and push again"
+        return f"{self.url} did not {doing}: {reason}"
+
+    def _no_grafana(self) -> GrafanaError:
+        return GrafanaError(f"{self.url} answers, but not as Grafana does; check --url")
+
+
+def _by_us(doing: str) -> str:
+    """What we wanted to do, from what Grafana was to do."""
+    return doing.replace("take", "write", 1).replace("show its", "see", 1)
+
+
+def _checked(login: Login) -> str | tuple[bytes, bytes]:
+    """The login as the library needs it. Raises GrafanaError for a token that no header can carry."""
+    if isinstance(login, tuple):
+        user, password = login
+        return user.encode(), password.encode()
+    if not login.isascii() or not login.isprintable() or " " in login:
+        raise GrafanaError("the token has characters that no token has; copy it anew, without spaces or line ends")
+    return login

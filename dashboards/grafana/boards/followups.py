@@ -1,0 +1,109 @@
+"""Follow-ups: who is to be seen again and by when, for the people who do it and their managers. Numbers only, no cases."""
+
+from grafana_foundation_sdk.models.dashboard import GridPos
+
+from dashboards.catalogue import followups
+from dashboards.grafana.frame import Board
+from dashboards.grafana.panels import Limit, Shown, Texts, bars, columns, pivot, stats
+from dashboards.grafana.style import ATTEMPT_RESULTS, DUE_RESULTS, FOLLOWUP_STATES
+from dashboards.thresholds import Thresholds
+
+_TO_DO = {state: text for state, text in FOLLOWUP_STATES.items() if state != "scheduled"}
+_WINDOWS = {"7d": "Last 7 days", "30d": "Last 30 days"}
+
+
+def board(thresholds: Thresholds) -> Board:
+    """The dashboard."""
+    overdue = thresholds.alerts["FollowupOverdue"].limits["followups"].value
+    missed = thresholds.alerts["FollowupMissed"].limits["followups"].value
+    left = thresholds.alerts["FollowupLapsingSoon"].limits["left"].value
+    return Board(
+        uid="care-followups",
+        audience="For those who follow up and their managers: whom the program promised to see again. What is overdue and can "
+        "still be done is at the top left. The work list of the worker names the cases.",
+        since="now-7d",
+        refresh="1m",
+        panels=[
+            stats(
+                GridPos(x=0, y=0, w=6, h=5),
+                Texts(title=f"Overdue, can still be done (red: {overdue:g} or more)"),
+                Shown(signal=followups.OVERDUE, by=""),
+                limit=Limit(overdue, f"{overdue:g}"),
+            ),
+            stats(
+                GridPos(x=6, y=0, w=6, h=5),
+                Texts(title=f"Missed (red: {missed:g} or more)"),
+                Shown(signal=followups.MISSED, by=""),
+                limit=Limit(missed, f"{missed:g}"),
+            ),
+            stats(
+                GridPos(x=12, y=0, w=6, h=5),
+                Texts(title="Open, to be done before they are due"),
+                Shown(signal=followups.OPEN, by=""),
+            ),
+            columns(
+                GridPos(x=18, y=0, w=6, h=5),
+                Texts(title=f"Next lapse (red: under {left / 3600:g} h)", empty="none is open or overdue"),
+                [
+                    Shown(signal=followups.TIME_TO_LAPSE, name="In"),
+                    Shown(signal=followups.NEXT_LAPSE, name="At", scale=1000),
+                ],
+                limits={"In": Limit(left, f"{left / 3600:g} h", below=True)},
+            ),
+            pivot(
+                GridPos(x=0, y=5, w=12, h=9),
+                Texts(title="By team and checkpoint"),
+                Shown(signal=followups.FOLLOWUPS),
+                "state",
+                FOLLOWUP_STATES,
+                limits={"Overdue": Limit(overdue, f"{overdue:g}"), "Missed": Limit(missed, f"{missed:g}")},
+            ),
+            pivot(
+                GridPos(x=12, y=5, w=12, h=9),
+                Texts(title="By team and area"),
+                Shown(signal=followups.BY_AREA),
+                "state",
+                _TO_DO,
+                limits={"Overdue": Limit(overdue, f"{overdue:g}"), "Missed": Limit(missed, f"{missed:g}")},
+            ),
+            pivot(
+                GridPos(x=0, y=14, w=9, h=9),
+                Texts(title="Compliance over 7 and 30 days"),
+                Shown(signal=followups.COMPLIANCE),
+                "window",
+                _WINDOWS,
+            ),
+            pivot(
+                GridPos(x=9, y=14, w=15, h=9),
+                Texts(title="Follow-ups due over 7 and 30 days, by result"),
+                Shown(signal=followups.DUE),
+                "result",
+                DUE_RESULTS,
+            ),
+            bars(
+                GridPos(x=0, y=23, w=6, h=8),
+                Texts(title="Attempts by result"),
+                Shown(signal=followups.ATTEMPTS, by="result"),
+                "result",
+                ATTEMPT_RESULTS,
+            ),
+            columns(
+                GridPos(x=6, y=23, w=8, h=8),
+                Texts(title="Outreach by area"),
+                [
+                    Shown(signal=followups.OUTREACH, name="Attempts", positive=True),
+                    Shown(signal=followups.LOCATED, name="Individuals located", positive=True),
+                ],
+            ),
+            stats(
+                GridPos(x=14, y=23, w=5, h=8),
+                Texts(title="Outreach that located the individual", empty="no attempts"),
+                Shown(signal=followups.LOCATED_SHARE),
+            ),
+            stats(
+                GridPos(x=19, y=23, w=5, h=8),
+                Texts(title="Active cases"),
+                Shown(signal=followups.CASES),
+            ),
+        ],
+    )

@@ -1,0 +1,118 @@
+"""Live load: a wall screen of 1920x1080 in a 911 centre, read from across the room; all of it fits without scrolling."""
+
+from grafana_foundation_sdk.models.dashboard import GridPos
+
+from dashboards.catalogue import live, pipeline, staffing
+from dashboards.grafana.frame import Board
+from dashboards.grafana.panels import ALERT_OF_ROW, Limit, Shown, Texts, bars, columns, lines, pivot, stats
+from dashboards.grafana.style import BLUE, GREY, INTERVALS, ORANGE, OUTCOMES, RED, STAGES, STATUSES, words
+from dashboards.thresholds import Thresholds
+
+
+def board(thresholds: Thresholds) -> Board:
+    """The dashboard."""
+    wait = thresholds.alerts["CallWaitingTooLong"].limits["wait"].value
+    silence = thresholds.alerts["FeedSilent"].limits["silence"].value
+    return Board(
+        uid="care-live",
+        audience="For supervisors, on a wall screen: who is free, which calls wait and how long, what went wrong. Units that "
+        "are free are at the top left; none free is red and says so.",
+        since="now-6h",
+        refresh="10s",
+        panels=[
+            stats(
+                GridPos(x=0, y=0, w=10, h=8),
+                Texts(title="Units available", alerts=["NoUnitAvailable"]),
+                Shown(signal=live.AVAILABILITY),
+                special={0: ("0 · none free", RED), live.NOT_PLANNED: ("not planned now", GREY)},
+            ),
+            stats(
+                GridPos(x=10, y=0, w=4, h=4),
+                Texts(title="Calls waiting (red: 1 or more)"),
+                Shown(signal=live.CALLS_WAITING, by=""),
+                limit=Limit(1, "1"),
+            ),
+            stats(
+                GridPos(x=10, y=4, w=4, h=4),
+                Texts(title="Calls past the target to on scene (red: 1 or more)"),
+                Shown(signal=live.CALLS_NOT_ON_SCENE, by=""),
+                limit=Limit(1, "1"),
+            ),
+            stats(
+                GridPos(x=14, y=0, w=5, h=4),
+                Texts(
+                    title=f"Longest wait since received (red: {words(wait)} or more)",
+                    empty="no call waits",
+                    alerts=["CallWaitingTooLong"],
+                ),
+                Shown(signal=live.LONGEST_WAIT),
+                limit=Limit(wait, words(wait)),
+            ),
+            stats(
+                GridPos(x=14, y=4, w=5, h=4),
+                Texts(title="Longest silence of a feed", alerts=["FeedSilent"]),
+                Shown(signal=pipeline.OLDEST_FEED_AGE),
+                limit=Limit(silence, words(silence), f"silent over {words(silence)}"),
+            ),
+            columns(
+                GridPos(x=19, y=0, w=5, h=8),
+                Texts(
+                    title="Alerts firing",
+                    empty="No alert fires",
+                    alerts=[ALERT_OF_ROW],
+                ),
+                [Shown(signal=pipeline.ALERTS_FIRING_LIVE, by="severity alertname program team area")],
+                labels_only=True,
+            ),
+            pivot(
+                GridPos(x=0, y=8, w=14, h=9),
+                Texts(title="Units by status and team"),
+                Shown(signal=live.UNITS_BY_STATUS),
+                "status",
+                STATUSES,
+            ),
+            bars(
+                GridPos(x=14, y=8, w=5, h=9),
+                Texts(title="Open calls by stage"),
+                Shown(signal=live.CALLS_OPEN, by="stage"),
+                "stage",
+                STAGES,
+            ),
+            bars(
+                GridPos(x=19, y=8, w=5, h=9),
+                Texts(title="Open calls past a target"),
+                Shown(signal=live.CALLS_OVER_TARGET, by="interval"),
+                "interval",
+                INTERVALS,
+            ),
+            columns(
+                GridPos(x=0, y=17, w=10, h=9),
+                Texts(
+                    title="Areas with calls waiting or past the target to on scene",
+                    empty="No call waits, none is past a target",
+                ),
+                [
+                    Shown(signal=live.CALLS_WAITING, name="Waiting", positive=True),
+                    Shown(signal=live.OLDEST_WAITING, name="Longest wait"),
+                    Shown(signal=live.CALLS_NOT_ON_SCENE, name="Past target to on scene", positive=True),
+                ],
+                limits={"Longest wait": Limit(wait, words(wait))},
+            ),
+            bars(
+                GridPos(x=10, y=17, w=7, h=9),
+                Texts(title="Closed today by outcome"),
+                Shown(signal=live.CALLS_TODAY, by="outcome"),
+                "outcome",
+                OUTCOMES,
+            ),
+            lines(
+                GridPos(x=17, y=17, w=7, h=9),
+                Texts(title="Units available and calls waiting"),
+                [
+                    Shown(signal=staffing.AVAILABLE_OVER_TIME, by="", name="Units available", color=BLUE),
+                    Shown(signal=live.WAITING_OVER_TIME, by="", name="Calls waiting", color=ORANGE, dashed=True),
+                ],
+                steps=True,
+            ),
+        ],
+    )

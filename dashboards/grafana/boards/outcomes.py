@@ -1,0 +1,93 @@
+"""Outcomes: what became of the calls, by neighbourhood and date, for managers and those they report to."""
+
+from grafana_foundation_sdk.models.dashboard import GridPos
+
+from dashboards.catalogue import outcomes
+from dashboards.grafana.frame import Board
+from dashboards.grafana.panels import Limit, Shown, Texts, bars, columns, pivot, stats
+from dashboards.grafana.style import INVOLVEMENTS, OUTCOMES
+from dashboards.thresholds import Thresholds
+
+
+def board(thresholds: Thresholds) -> Board:
+    """The dashboard."""
+    unrecorded = thresholds.alerts["OutcomeNotRecorded"].limits["share"].value
+    return Board(
+        uid="care-outcomes",
+        audience="For program managers and those they report to: what became of the calls over the chosen dates and areas, in "
+        "whole numbers. What cities are asked first, how many calls went without police, is at the top left.",
+        since="now-7d",
+        refresh="5m",
+        panels=[
+            stats(
+                GridPos(x=0, y=0, w=6, h=5),
+                Texts(title="Share of calls without police", empty="no calls closed"),
+                Shown(signal=outcomes.WITHOUT_POLICE_SHARE),
+            ),
+            stats(
+                GridPos(x=6, y=0, w=6, h=5),
+                Texts(title="Calls closed"),
+                Shown(signal=outcomes.CLOSED, by="program"),
+            ),
+            stats(GridPos(x=12, y=0, w=6, h=5), Texts(title="Police time freed"), Shown(signal=outcomes.POLICE_FREED)),
+            stats(
+                GridPos(x=18, y=0, w=6, h=5),
+                Texts(
+                    title=f"Calls without an outcome (red: {unrecorded:.0%} or more)",
+                    empty="no calls closed",
+                    alerts=["OutcomeNotRecorded"],
+                ),
+                Shown(signal=outcomes.UNRECORDED_SHARE),
+                limit=Limit(unrecorded, f"{unrecorded:.0%}"),
+            ),
+            pivot(
+                GridPos(x=0, y=5, w=16, h=14),
+                Texts(title="Calls closed by area and outcome"),
+                Shown(signal=outcomes.CLOSED_BY_AREA),
+                "outcome",
+                OUTCOMES,
+            ),
+            bars(
+                GridPos(x=16, y=5, w=8, h=7),
+                Texts(title="Calls closed by outcome"),
+                Shown(signal=outcomes.CLOSED, by="outcome"),
+                "outcome",
+                OUTCOMES,
+            ),
+            bars(
+                GridPos(x=16, y=12, w=8, h=7),
+                Texts(title="Police involvement"),
+                Shown(signal=outcomes.POLICE, by="involvement"),
+                "involvement",
+                INVOLVEMENTS,
+            ),
+            bars(
+                GridPos(x=0, y=19, w=8, h=8),
+                Texts(title="Transports by destination"),
+                Shown(signal=outcomes.TRANSPORTS, by="destination"),
+            ),
+            bars(
+                GridPos(x=8, y=19, w=8, h=8),
+                Texts(title="Referrals by service"),
+                Shown(signal=outcomes.REFERRALS, by="service"),
+            ),
+            columns(
+                GridPos(x=16, y=19, w=8, h=8),
+                Texts(title="Needles collected by area"),
+                [Shown(signal=outcomes.NEEDLES, name="Needles", positive=True)],
+            ),
+            pivot(
+                GridPos(x=0, y=27, w=12, h=8),
+                Texts(title="Police involvement by area"),
+                Shown(signal=outcomes.POLICE),
+                "involvement",
+                INVOLVEMENTS,
+            ),
+            columns(
+                GridPos(x=12, y=27, w=6, h=8),
+                Texts(title="Uses of force by level"),
+                [Shown(signal=outcomes.USE_OF_FORCE, name="Uses of force")],
+            ),
+            stats(GridPos(x=18, y=27, w=6, h=8), Texts(title="People served"), Shown(signal=outcomes.PEOPLE)),
+        ],
+    )

@@ -1,0 +1,130 @@
+"""Pipeline: whether the other dashboards can be trusted, for those who run carewatch."""
+
+from grafana_foundation_sdk.models.dashboard import GridPos
+
+from dashboards.catalogue import pipeline
+from dashboards.grafana.frame import Board
+from dashboards.grafana.panels import ALERT_OF_ROW, Limit, Shown, Texts, columns, lines, pivot, states, stats
+from dashboards.grafana.style import BLUE, INTERVALS, ORANGE, RED, TOPICS, words
+from dashboards.thresholds import Thresholds
+
+_FEW = f"fewer than {pipeline.RECORDS} records"
+
+
+def board(thresholds: Thresholds) -> Board:
+    """The dashboard."""
+    silence = thresholds.alerts["FeedSilent"].limits["silence"].value
+    rejected = thresholds.alerts["EventsRejected"].limits["share"].value
+    conflicts = thresholds.alerts["PartitionConflict"].limits["records"].value
+    return Board(
+        uid="care-pipeline",
+        audience="For those who run carewatch: whether events arrive, are understood and are shown in time. Workers that are "
+        "ready are at the top left, then feeds that are silent.",
+        since="now-6h",
+        refresh="10s",
+        panels=[
+            stats(
+                GridPos(x=0, y=0, w=6, h=6),
+                Texts(title="Workers", empty="no worker answers"),
+                Shown(signal=pipeline.WORKERS_READY),
+                special={0: ("not ready", ORANGE), 1: ("ready", BLUE)},
+            ),
+            stats(
+                GridPos(x=6, y=0, w=4, h=6),
+                Texts(title="Scrapes", empty="no worker is known"),
+                Shown(signal=pipeline.WORKERS_UP),
+                special={0: ("down", RED), 1: ("up", BLUE)},
+            ),
+            pivot(
+                GridPos(x=10, y=0, w=8, h=6),
+                Texts(title=f"Time since the feeds' last event (red: {words(silence)} or more)"),
+                Shown(signal=pipeline.FEED_AGE),
+                "topic",
+                TOPICS,
+                limits=dict.fromkeys(TOPICS.values(), Limit(silence, words(silence))),
+            ),
+            columns(
+                GridPos(x=18, y=0, w=6, h=6),
+                Texts(title="Alerts firing", empty="No alert fires", alerts=[ALERT_OF_ROW]),
+                [Shown(signal=pipeline.ALERTS_FIRING, by="severity alertname audience program instance")],
+                labels_only=True,
+            ),
+            lines(
+                GridPos(x=0, y=6, w=12, h=8),
+                Texts(title="Delay from event to applied"),
+                [
+                    Shown(signal=pipeline.DELAY_P50, name="Median", color=BLUE),
+                    Shown(signal=pipeline.DELAY_P90, name="90th percentile", color=ORANGE, dashed=True),
+                ],
+            ),
+            lines(
+                GridPos(x=12, y=6, w=12, h=8),
+                Texts(title="Events applied a second"),
+                [Shown(signal=pipeline.EVENT_RATE, by="topic")],
+            ),
+            states(
+                GridPos(x=0, y=14, w=12, h=6),
+                Texts(title="When workers were ready", note="Not ready while it starts, takes over or recovers."),
+                Shown(signal=pipeline.WORKERS_READY),
+                {0: ("not ready", ORANGE), 1: ("ready", BLUE)},
+            ),
+            columns(
+                GridPos(x=12, y=14, w=6, h=6),
+                Texts(title="Recovery"),
+                [
+                    Shown(signal=pipeline.RECOVERY_REMAINING, name="Left to read"),
+                    Shown(signal=pipeline.RECOVERIES, name="Completed"),
+                    Shown(signal=pipeline.RECOVERY_TOOK, name="Last took"),
+                ],
+                missing={"Last took": "none yet"},
+            ),
+            lines(
+                GridPos(x=18, y=14, w=6, h=6),
+                Texts(title="Records read in recoveries a second"),
+                [Shown(signal=pipeline.RECOVERY_SPEED)],
+            ),
+            columns(
+                GridPos(x=0, y=20, w=12, h=6),
+                Texts(title=f"Records by feed (red: {rejected:.0%} rejected or more)"),
+                [
+                    Shown(signal=pipeline.REJECTED, by="topic", name="Rejected"),
+                    Shown(signal=pipeline.REJECTED_SHARE, name="Share rejected lately"),
+                    Shown(signal=pipeline.DUPLICATES, name="Duplicate"),
+                    Shown(signal=pipeline.LATE, name="Late"),
+                ],
+                values={"topic": TOPICS},
+                limits={"Share rejected lately": Limit(rejected, f"{rejected:.0%}")},
+                missing={"Share rejected lately": _FEW},
+            ),
+            columns(
+                GridPos(x=0, y=26, w=8, h=8),
+                Texts(title="Records rejected by reason", empty="none was rejected"),
+                [Shown(signal=pipeline.REJECTED, name="Rejected", positive=True)],
+                values={"topic": TOPICS},
+            ),
+            columns(
+                GridPos(x=8, y=26, w=8, h=8),
+                Texts(
+                    title="Codes that the profile does not know", empty="every code is known", alerts=["UnmappedCodes"]
+                ),
+                [Shown(signal=pipeline.UNMAPPED, name="Values", positive=True)],
+            ),
+            columns(
+                GridPos(x=16, y=26, w=8, h=8),
+                Texts(title="Intervals that ended before they began", empty="none did"),
+                [Shown(signal=pipeline.DISORDER, name="Intervals", positive=True)],
+                values={"interval": INTERVALS},
+            ),
+            columns(
+                GridPos(x=12, y=20, w=8, h=6),
+                Texts(title="Records on a wrong partition, last 15 minutes"),
+                [Shown(signal=pipeline.CONFLICTS, name="Records")],
+                limits={"Records": Limit(conflicts, f"{conflicts:g}")},
+            ),
+            columns(
+                GridPos(x=20, y=20, w=4, h=6),
+                Texts(title="Workers by version"),
+                [Shown(signal=pipeline.VERSIONS, name="Workers")],
+            ),
+        ],
+    )

@@ -1,0 +1,67 @@
+"""The generated files of Grafana: a dashboard each, and the guide for people."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from dashboards.grafana.boards import boards
+from dashboards.grafana.frame import framed
+from dashboards.grafana.panels import ALERT_OF_ROW
+from dashboards.thresholds import Thresholds
+
+_KINDS = {
+    "stat": "numbers",
+    "table": "table",
+    "bargauge": "bars",
+    "timeseries": "lines over time",
+    "heatmap": "heatmap",
+    "state-timeline": "bands over time",
+}
+
+
+def files(thresholds: Thresholds) -> dict[str, str]:
+    """The text of each file by its path below the root."""
+    made = {board.uid: framed(board, thresholds.links) for board in boards(thresholds)}
+    return {
+        **{f"dashboards/grafana/dashboards/{uid}.json": text for uid, text in made.items()},
+        "docs/dashboards.md": guide([json.loads(text) for text in made.values()]),
+    }
+
+
+def guide(dashboards: list[dict[str, Any]]) -> str:
+    """What each dashboard is for and what its panels show, as Markdown, read from the dashboards themselves."""
+    parts = [_HEAD, *(_dashboard(dashboard) for dashboard in dashboards)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _dashboard(dashboard: dict[str, Any]) -> str:
+    name = dashboard["title"].removeprefix("carewatch: ")
+    lines = [f"## {name}", f"`/d/{dashboard['uid']}`. {dashboard['description']}"]
+    for panel in dashboard["panels"]:
+        defaults = panel["fieldConfig"]["defaults"]
+        names = [link["title"].removeprefix("What to do: ") for link in defaults.get("links", ())]
+        runbooks = ", ".join("that of the alert" if name == ALERT_OF_ROW else name for name in names)
+        facts = [_KINDS[panel["type"]]]
+        facts += [f'where there are none: "{defaults["noValue"]}"'] if "noValue" in defaults else []
+        facts += [f"runbooks: {runbooks}"] if runbooks else []
+        lines += [f"### {panel['title']}", f"*{'; '.join(facts)}*", panel["description"]]
+    return "\n\n".join(lines)
+
+
+_HEAD = """# Dashboards
+
+Made by `carewatch dashboards build` from `dashboards/grafana/`; do not edit. Every number is a
+[signal](reference/signals.md); every definition here is also behind the *i* of its panel.
+
+Six dashboards, which Grafana loads from files and nobody edits in it (`dashboards/grafana/provisioning/`). They link to one
+another and keep what was chosen:
+
+- **Data source**, **Program**, **Team**, **Area**: of what; several or all. *Response times* also asks **Time from**: which
+  interval its panels by team, by area and over time look at.
+- The time at the top right: numbers \"in the chosen time\" count what was recorded in it. Counts are differences of exact
+  counters, so they are whole.
+- Alerts that fired are marks on the graphs. A click on a number leads to its runbook, where there is one.
+
+Red is never alone: beside it is a word, or the limit in the title. The colours are those of Okabe and Ito, which people with
+any colour vision can tell apart. For a wall screen open `/d/care-live?var-program=chicago&kiosk`; it fits 1920x1080."""
