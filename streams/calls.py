@@ -37,7 +37,8 @@ class Leg(msgspec.Struct, array_like=True, omit_defaults=True):
     @property
     def care(self) -> bool:
         """Whether the unit is the program's own; only these make stages, intervals and `served`."""
-        return self.agency is None or self.agency[1] == "care"
+        agency = self.agency
+        return agency is None or agency[1] == "care"
 
     @property
     def police(self) -> bool:

@@ -41,7 +41,7 @@ from streams.calls import (
 )
 from streams.caseload import Caseload
 from streams.cases import Case, Opening
-from streams.clock import DAY, Micros, micros
+from streams.clock import DAY, Micros, local_hour, micros
 from streams.demand import Demand
 from streams.followups import NEVER
 from streams.programs import FIELDS, NO_TEAM, OTHER, Interval, Profile
@@ -133,9 +133,14 @@ def _place(change: tuple[str, bytes | None]) -> int:
     return _PLACES["gone" if packed is None and key[0] == "u" else key[0]]
 
 
+_empty = blake2b(digest_size=8)
+
+
 def hash8(text: str) -> bytes:
     """Eight bytes that stand for an id or a token."""
-    return blake2b(text.encode(), digest_size=8).digest()
+    hashing = _empty.copy()  # to make one costs more than to use it
+    hashing.update(text.encode())
+    return hashing.digest()
 
 
 class ProgramState:
@@ -182,9 +187,11 @@ class ProgramState:
             self._archive(now)
         if at is None:
             at = micros(event.at)
-        applied = _HANDLERS[type(event)](self, event, at, now)
-        if applied.effect != "duplicate":
-            topic = event.topic if type(event) is events.Heartbeat else events.TOPIC_OF[type(event)]
+        handler, topic = _HANDLERS[type(event)]
+        applied = handler(self, event, at, now)
+        if applied is not _DUPLICATE:
+            if type(event) is events.Heartbeat:
+                topic = event.topic
             if at > self.newest.get(topic, 0):
                 self.newest[topic] = at
         return applied
@@ -254,8 +261,8 @@ class ProgramState:
     def _call(self, event: events.AnyCallEvent, at: Micros, now: Micros) -> Applied:
         key = "c/" + event.call
         id = hash8(event.id)
-        call = self.open.get(key) or self._find(key)
-        if call is None:
+        call = self.open.get(key)
+        if call is None and (call := self._find(key)) is None:
             call = self.open[key] = Call(first=at, legs={}, claims=[], facts=[], era=self._era)
         elif id in call.ids:
             return _DUPLICATE
@@ -279,7 +286,7 @@ class ProgramState:
             self._show(key, call, +1)
         elif type(event) is events.CallClosed:
             self._close(key, call)
-        if not call.seen & SEEN_CLOSED:
+        else:
             self.waiting.changed(key)
         self._dirty[key] = None
         if unmapped:
@@ -329,7 +336,8 @@ class ProgramState:
         if leg is None:
             leg = call.legs[event.unit] = Leg()
         point = _POINT[type(event)]
-        if not leg.at[point] or at < leg.at[point]:
+        before = leg.at[point]
+        if not before or at < before:
             leg.at[point] = at
         new_here = False
         if event.agency:
@@ -385,8 +393,10 @@ class ProgramState:
             self._count(call, (tally.REFERRAL, service, 1))
 
     def _observe_call(self, call: Call, intervals: Iterable[tuple[Interval, int, int]]) -> None:
+        if not call.received or not call.legs:
+            return
         for interval, point, seen in intervals:
-            if not call.seen & seen and call.received and (reached := call.first_to(point)):
+            if not call.seen & seen and (reached := call.first_to(point)):
                 call.seen |= seen
                 unit, leg = reached
                 self._observe(call, unit, leg, interval, leg.at[point] - call.received)
@@ -475,7 +485,7 @@ class ProgramState:
     def _show(self, key: str, call: Call, sign: int, shown: tuple[str, str, str, str] | None = None) -> None:
         """Add a closed call to the gauges, or take it out of them before it changes."""
         team, area, outcome, result = shown or self._shown(call)
-        day = self.profile.local(call.closed).toordinal()
+        day = local_hour(call.closed, self.profile.zone) // 24
         cell = (team, area, outcome)
         closed_on = self.closed_on[day]
         closed_on[cell] += sign
@@ -744,11 +754,12 @@ class ProgramState:
 
 
 # Not bound to a state: a state that refers to its own methods is a cycle, and stays until the garbage collector comes.
-_HANDLERS: dict[type, Callable[[ProgramState, Any, Micros, Micros], Applied]] = {
-    events.Heartbeat: ProgramState._heartbeat,
-    events.UnitStatus: ProgramState._status,
-    **dict.fromkeys(events.CALL_EVENTS, ProgramState._call),
-    **dict.fromkeys(events.CASE_EVENTS, ProgramState._case),
+# With the topic of the event; a heartbeat names its own.
+_HANDLERS: dict[type, tuple[Callable[[ProgramState, Any, Micros, Micros], Applied], events.Topic]] = {
+    events.Heartbeat: (ProgramState._heartbeat, "status"),
+    events.UnitStatus: (ProgramState._status, "status"),
+    **dict.fromkeys(events.CALL_EVENTS, (ProgramState._call, "dispatch")),
+    **dict.fromkeys(events.CASE_EVENTS, (ProgramState._case, "followup")),
 }
 _CALL_HANDLERS: dict[type, Callable[[ProgramState, Any, Micros, Call, Codes], None]] = {
     events.CallReceived: ProgramState._received,
