@@ -196,8 +196,7 @@ class ProgramState:
             return None if call is None else _encode(call)
         if kind == "u":
             number, _, unit = name.partition("/")
-            entries = self.units[unit].segments.get(int(number))
-            return None if entries is None else _encode(entries)
+            return self.units[unit].record(int(number))
         if kind == "a":
             return _encode(self.units[name].archive)
         if kind == "k":
@@ -489,7 +488,7 @@ class ProgramState:
         unit = self.units.get(event.unit)
         if unit is None:
             unit = self.units[event.unit] = Unit()
-        elif id in unit.ids:
+        elif unit.knows(id):
             return _DUPLICATE
         unmapped: Codes = []
         team = self._label("team", event.team, unmapped)
@@ -609,7 +608,7 @@ class ProgramState:
         if packed := records.get("f"):
             for topic, at in msgspec.msgpack.decode(packed, type=dict[str, Micros]).items():
                 self._seen(topic, at)
-        decode_entries = msgspec.msgpack.Decoder(list[Entry]).decode
+        archives: dict[str, UnitArchive] = {}
         segments: dict[str, dict[int, bytes]] = defaultdict(dict)
         for key, packed in records.items():
             kind, _, name = key.partition("/")
@@ -617,16 +616,9 @@ class ProgramState:
                 segment, _, unit_id = name.partition("/")
                 segments[unit_id][int(segment)] = packed
             elif kind == "a":
-                self.units[name] = Unit(msgspec.msgpack.decode(packed, type=UnitArchive))
-        for unit_id, parts in segments.items():
-            unit = self.units.setdefault(unit_id, Unit())
-            for number in sorted(parts):
-                if number >= unit.archive.segments:
-                    for entry in decode_entries(parts[number]):
-                        unit.insert(number, entry)
-                        self._seen("status", entry.at)
-                else:
-                    self._dirty[f"u/{number}/{unit_id}"] = None  # a crash left it behind
+                archives[name] = msgspec.msgpack.decode(packed, type=UnitArchive)
+        for unit_id in {**archives, **segments}:
+            self._restore_unit(unit_id, archives.get(unit_id), segments[unit_id])
         gone = set(self._gone)
         facts: list[Fact] = []
         for key, packed in records.items():
@@ -647,6 +639,14 @@ class ProgramState:
                     self._restore_case(key, record)
         for fact, times in Counter(facts).items():  # most facts are the same as many others
             self.tally.add(fact, times)
+
+    def _restore_unit(self, id: str, archive: UnitArchive | None, segments: dict[int, bytes]) -> None:
+        for number in [number for number in segments if archive and number < archive.segments]:
+            del segments[number]
+            self._dirty[f"u/{number}/{id}"] = None  # a crash left it behind
+        unit = self.units[id] = Unit(archive, segments)
+        if newest := unit.newest:
+            self._seen("status", newest)
 
     def _restore_case(self, key: str, case: Case) -> None:
         self.cases.put(key[2:], case)
