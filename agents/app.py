@@ -233,10 +233,11 @@ class Worker:
         if bare := mine - {tp.partition for tp in assigned if tp.topic == changelog}:
             raise WorkerError(f"partitions {sorted(bare)} were assigned without their changelog {changelog}")
         taking = self._taking = self.owner.taking({number: self.table.store.partitions[number] for number in mine})
-        for _ in taking:
-            await asyncio.sleep(0)  # a state may take a while to build; /healthz is to be answered meanwhile
-            if self._taking is not taking:
-                return  # the partitions were revoked
+        with heap.unwatched():
+            for _ in taking:
+                await asyncio.sleep(0)  # a state may take a while to build; /healthz is to be answered meanwhile
+                if self._taking is not taking:
+                    return  # the partitions were revoked
         heap.settle()
         programs = sorted(state.profile.program for state in self.owner.states())
         took = self.recovery.end()

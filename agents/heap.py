@@ -4,7 +4,9 @@ programs and their pages it holds the event loop for 80 ms, and finds nothing, a
 
 from __future__ import annotations
 
+import contextlib
 import gc
+from collections.abc import Iterator
 
 
 def tune() -> None:
@@ -18,3 +20,13 @@ def tune() -> None:
 def settle() -> None:
     """Leave what is there now alone, for good; it is still freed once nothing refers to it."""
     gc.freeze()
+
+
+@contextlib.contextmanager
+def unwatched() -> Iterator[None]:
+    """Look for no garbage while much is made that stays: it would be walked again and again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
