@@ -40,7 +40,7 @@ def set_up() -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
-def _where(error: structlog.typing.ExcInfo) -> str:
+def _where(exc_info: structlog.typing.ExcInfo) -> str:
     """Type and place of an exception of ours. Not its message: that may quote what an event carried."""
-    kind, _, trace = error
+    kind, _, trace = exc_info
     return "".join([*traceback.format_tb(trace), kind.__name__])

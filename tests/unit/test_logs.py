@@ -9,8 +9,9 @@ from carewatch import logs
 def test_an_exception_is_logged_without_its_message(capsys: pytest.CaptureFixture[str]) -> None:
     """Was: the whole traceback; `KeyError: 'Jane Doe'` quotes what it was given."""
     logs.set_up()
+    nobody: dict[str, str] = {}
     try:
-        {}["Jane Doe".upper()]
+        nobody["Jane Doe".upper()]
     except KeyError:
         structlog.get_logger().exception("could not be applied", offset=7)
     finally:
