@@ -39,6 +39,8 @@ DELETE_RETENTION_MS = 24 * 3600 * 1000
 PRODUCER_TIMEOUT = 120.0
 #: Messages (records, or batches of them) that may be applied and not yet durable, for each partition.
 MAX_WAITING = {False: 2000, True: 80}
+#: Seconds between the beginnings of two groups of changes of a partition; numbers are seen before they are durable.
+GROUPS_APART = 0.05
 
 
 class App(faust.App):
@@ -92,7 +94,7 @@ class Worker:
         self.owner = Owner(profiles, settings.partitions)
         self.pipeline = Pipeline()
         self.app = _app(settings)
-        self.order = Order(self._progress, self._handed_out)
+        self.order = Order(self._progress, self._began)
         self.table = cast(
             Table,
             self.app.Table(
@@ -108,7 +110,9 @@ class Worker:
         tables.before_recovery = self._before_recovery
         self.table.watch = self.recovery = RecoveryWatch(lambda: tables.recovery.active_remaining_total())
         self.table.local = LocalCopy(settings.data) if settings.data else None
-        self.changelog = Changelog(self._write, self._changes, self.app.crash_soon, MAX_WAITING[settings.batched])
+        self.changelog = Changelog(
+            self._write, self._changes, self.app.crash_soon, MAX_WAITING[settings.batched], GROUPS_APART
+        )
         producer = Producer(self.app)
         self.intake = Intake(
             self.owner,
@@ -229,10 +233,11 @@ class Worker:
         if bare := mine - {tp.partition for tp in assigned if tp.topic == changelog}:
             raise WorkerError(f"partitions {sorted(bare)} were assigned without their changelog {changelog}")
         taking = self._taking = self.owner.taking({number: self.table.store.partitions[number] for number in mine})
-        for _ in taking:
-            await asyncio.sleep(0)  # a state may take a while to build; /healthz is to be answered meanwhile
-            if self._taking is not taking:
-                return  # the partitions were revoked
+        with heap.unwatched():
+            for _ in taking:
+                await asyncio.sleep(0)  # a state may take a while to build; /healthz is to be answered meanwhile
+                if self._taking is not taking:
+                    return  # the partitions were revoked
         heap.settle()
         programs = sorted(state.profile.program for state in self.owner.states())
         took = self.recovery.end()
@@ -241,8 +246,8 @@ class Worker:
     def _progress(self, topic: Topic, partition: int) -> Progress | None:
         return self._consumer.progress(self.settings.topic(topic), partition)
 
-    def _handed_out(self, topic: Topic, partition: int) -> int | None:
-        return self._consumer.handed_out(self.settings.topic(topic), partition)
+    def _began(self, topic: Topic, partition: int) -> int | None:
+        return self._consumer.began(self.settings.topic(topic), partition)
 
     @property
     def _consumer(self) -> Consumer:

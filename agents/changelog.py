@@ -7,6 +7,7 @@ An event is acknowledged when the group with its changes, and whatever else came
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
@@ -31,16 +32,20 @@ class Changelog:
         changes: Callable[[int], Records],
         failed: Callable[[BaseException], None],
         most: int,
+        apart: float = 0.0,
     ) -> None:
         """Groups of what `changes` hands over: what changed in a partition since it was last asked.
 
         `write` writes a partition's records in their order and returns when they are durable; at most `most` messages
-        of a partition wait.
+        of a partition wait. A group begins `apart` seconds after the one before it at the earliest: a group costs as much
+        as some hundred events, and nobody waits for it but the acknowledgement.
         """
         self._write_records = write
         self._changes = changes
         self._failed = failed
         self._most = most
+        self._apart = apart
+        self._hurry = asyncio.Event()
         self._waiting: defaultdict[int, list[Applied]] = defaultdict(list)
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._written = asyncio.Condition()
@@ -69,14 +74,20 @@ class Changelog:
 
     async def drain(self, within: float) -> bool:
         """Write what waits, so that nothing of it comes after the next owner's; False if it took too long (seconds)."""
-        if self._tasks:
-            await asyncio.wait(self._tasks.values(), timeout=within)
+        now = asyncio.get_running_loop().time
+        until = now() + within
+        self._hurry.set()
+        while self._tasks and now() < until:
+            await asyncio.wait(self._tasks.values(), timeout=until - now())
+        self._hurry.clear()
         return not self._tasks
 
     async def _write(self, partition: int) -> None:
         epoch = self._epoch
+        now = asyncio.get_running_loop().time
         try:
-            while group := self._waiting.pop(partition, None):
+            while epoch == self._epoch and (group := self._waiting.pop(partition, None)):
+                until = now() + self._apart
                 changes = self._changes(partition)
                 if changes:
                     await self._write_records(partition, changes)
@@ -88,6 +99,9 @@ class Changelog:
                     applied.acknowledge()
                 async with self._written:
                     self._written.notify_all()
+                if (rest := until - now()) > 0:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._hurry.wait(), rest)
         except Exception as error:  # noqa: BLE001  # whatever it is, it ends the worker
             # memory is ahead of the changelog now; only a restart from the changelog puts that right
             self._failed(error)

@@ -8,6 +8,7 @@ copies on the right partition. A crash before that reads it again, and the state
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -35,7 +36,7 @@ _NOT_APPLIED = door.Rejected("invalid_field", "could not be applied; see the log
 
 
 class Record(NamedTuple):
-    """A record of an input topic; the consumer's own records look the same. Timestamp in milliseconds."""
+    """A record of an input topic; timestamp in milliseconds. Those of a batch have no topic and no partition."""
 
     topic: str
     partition: int
@@ -102,21 +103,25 @@ class Intake:
 
     def _handle(self, topic: Topic, message: Any) -> list[Awaitable[Any]]:
         """Apply the records of a message in one go; what was sent because of them."""
-        clock = wall()
+        clock = now = wall()
+        stamp: int | None = None  # the broker gives all records of a batch the same one
         profiles, homes = self._owner.profiles, self._owner.homes
+        partition = message.partition
         others: list[Awaitable[Any]] = []
-        applied: list[tuple[str, type[events.Event]]] = []
+        applied: defaultdict[str, list[type[events.Event]]] = defaultdict(list)
         delays: list[Micros] = []
         for record in records_of(message):
-            now = arrival(record.timestamp, clock)
+            if record.timestamp != stamp:
+                stamp = record.timestamp
+                now = arrival(stamp, clock)
             entered = door.enter(topic, record.key, record.value, profiles, now)
             if isinstance(entered, door.Rejected):
-                others.append(self._reject(topic, record, entered))
+                others.append(self._reject(message, record, entered))
                 continue
             event, at = entered
             program = event.program
-            if homes[program] != record.partition:
-                others.append(self._send_home(record, program))
+            if homes[program] != partition:
+                others.append(self._send_home(message, record, program))
                 continue
             if record.headers and any(name == MOVED for name, _ in record.headers):
                 self._pipeline.conflicts[program] += 1
@@ -126,41 +131,41 @@ class Intake:
                 effect, unmapped = state.apply(event, now, at)
             except Exception:
                 # a bug of ours must not stop the feed, nor leave a half-applied event behind
-                log.exception("could not be applied", topic=topic, partition=record.partition, offset=record.offset)
-                self._poison.add(_place(record))
-                self._rebuild(program, record, message)
-                others.append(self._reject(topic, record, _NOT_APPLIED))
+                log.exception("could not be applied", topic=topic, partition=partition, offset=record.offset)
+                self._poison.add(_place(message, record))
+                self._rebuild(program, message, record)
+                others.append(self._reject(message, record, _NOT_APPLIED))
                 continue
             if effect == "duplicate":
                 self._pipeline.duplicate[topic] += 1
                 continue
             if effect == "late":
                 self._pipeline.late[topic] += 1
-            applied.append((program, type(event)))
+            applied[program].append(type(event))
             delays.append(clock - at if clock > at else 0)
             if unmapped:
                 self._tell(program, unmapped)
         self._pipeline.observe(topic, applied, delays)
         return others
 
-    def _send_home(self, record: Any, program: str) -> Awaitable[Any]:
+    def _send_home(self, message: Any, record: Any, program: str) -> Awaitable[Any]:
         """Send a record on to its program's own partition."""
-        moved = [*record.headers, (MOVED, str(record.partition).encode())]
-        return self._sender.send(record.topic, self._owner.homes[program], record.key, record.value, moved)
+        moved = [*record.headers, (MOVED, str(message.partition).encode())]
+        return self._sender.send(message.topic, self._owner.homes[program], record.key, record.value, moved)
 
-    def _rebuild(self, program: str, poison: Any, message: Any) -> None:
+    def _rebuild(self, program: str, message: Any, poison: Any) -> None:
         """Set a program back to its stored records and apply again what came after them, without the poisonous ones."""
-        self._owner.rebuild(program, self._stored(poison.partition))
+        self._owner.rebuild(program, self._stored(message.partition))
         state = self._owner.state(program)
         assert state is not None
-        for each in (*self._changelog.unwritten(poison.partition), message):
+        for each in (*self._changelog.unwritten(message.partition), message):
             for record in records_of(each):
-                if _place(record) == _place(poison):
+                if _place(each, record) == _place(message, poison):
                     return
-                if _place(record) in self._poison:
+                if _place(each, record) in self._poison:
                     continue
                 now = arrival(record.timestamp, wall())
-                event = door.decode(self._inputs[record.topic], record.key, record.value, [program], now)
+                event = door.decode(self._inputs[each.topic], record.key, record.value, [program], now)
                 if not isinstance(event, door.Rejected):
                     state.apply(event, now)
 
@@ -171,21 +176,21 @@ class Intake:
                 self._told.add((program, field, code))
                 log.warning("unknown code, counted as other", program=program, field=field, code=code)
 
-    def _reject(self, topic: Topic, record: Any, rejected: door.Rejected) -> Awaitable[Any]:
-        self._pipeline.rejected[topic, rejected.reason] += 1
-        place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+    def _reject(self, message: Any, record: Any, rejected: door.Rejected) -> Awaitable[Any]:
+        self._pipeline.rejected[self._inputs[message.topic], rejected.reason] += 1
+        place = {"topic": message.topic, "partition": message.partition, "offset": record.offset}
         log.warning("record rejected", reason=rejected.reason, detail=rejected.detail, **place)
         fields = {"reason": rejected.reason, "detail": rejected.detail, **place}
         headers = [(name, str(value).encode()) for name, value in fields.items()]
-        return asyncio.ensure_future(self._bury(record, headers))
+        return asyncio.ensure_future(self._bury(message, record, headers))
 
-    async def _bury(self, record: Any, headers: Headers) -> None:
+    async def _bury(self, message: Any, record: Any, headers: Headers) -> None:
         try:
             await self._sender.send(self._deadletter, None, record.key, record.value, headers)
         except MessageSizeTooLargeError:
             # compressed, it was small enough for its own topic; say what it was rather than stop at it for ever
             size = str(len(record.value)).encode()
-            log.error("a rejected record is too large to be kept", topic=record.topic, offset=record.offset, size=size)
+            log.error("a rejected record is too large to be kept", topic=message.topic, offset=record.offset, size=size)
             await self._sender.send(self._deadletter, None, record.key, None, [*headers, ("size", size)])
 
 
@@ -198,8 +203,8 @@ def records_of(message: Any) -> Sequence[Any]:
     return (Record(message.topic, message.partition, message.offset, timestamp, message.key, message.value, headers),)
 
 
-def _place(record: Any) -> tuple[str, int, int]:
-    return record.topic, record.partition, record.offset
+def _place(message: Any, record: Any) -> tuple[str, int, int]:
+    return message.topic, message.partition, record.offset
 
 
 def arrival(timestamp: int | None, clock: Micros) -> Micros:

@@ -32,19 +32,21 @@ class Order:
     """Knows, per partition, which records may go."""
 
     def __init__(
-        self, progress: Callable[[Topic, int], Progress | None], handed_out: Callable[[Topic, int], int | None]
+        self, progress: Callable[[Topic, int], Progress | None], began: Callable[[Topic, int], int | None]
     ) -> None:
-        """`progress` and `handed_out` as in agents/transport.py, by topic and partition."""
+        """`progress` and `began` as in agents/transport.py, by topic and partition."""
         self._progress = progress
-        self._handed_out = handed_out
+        self._began = began
         self._handled: dict[tuple[Topic, int], int] = {}
         self._cleared: dict[tuple[Topic, int], int] = {}
         self._steps: Counter[Topic] = Counter()  # messages handled, of all partitions
+        self._epoch = 0
 
     def reset(self) -> None:
         """Forget everything: the partitions are being shared out anew."""
         self._handled.clear()
         self._cleared.clear()
+        self._epoch += 1
 
     def handled(self, topic: Topic, partition: int, offset: int) -> None:
         """A record was applied (or rejected)."""
@@ -57,7 +59,10 @@ class Order:
         return progress is not None and self._applied(topic, partition, progress, progress.end)
 
     async def earlier_first(self, topic: Topic, partition: int, offset: int) -> None:
-        """Wait until what a record may ask for, and was in the log when it was fetched, is applied."""
+        """Wait until what a record may ask for, and was in the log when it was fetched, is applied.
+
+        Returns at once when the partitions are shared out anew: the record must not be applied then.
+        """
         chain = FIRST.get(topic, ())
         if not chain or offset < self._cleared.get((topic, partition), 0):
             return
@@ -67,9 +72,10 @@ class Order:
             return
         now = asyncio.get_running_loop().time
         end: int | None = None
+        epoch = self._epoch
         idle_since, seen = now(), [-1]
         stuck_since, steps = now(), -1
-        while True:
+        while epoch == self._epoch:
             other = self._progress(before, partition)
             if other is not None and end is None and other.polled_at >= mine.polled_at:
                 end = other.end  # everything that came before our record lies below this
@@ -86,6 +92,8 @@ class Order:
                 )
                 break
             await asyncio.sleep(LOOK)
+        else:
+            return
         self._cleared[topic, partition] = mine.position
 
     def _applied(self, topic: Topic, partition: int, progress: Progress, end: int) -> bool:
@@ -96,4 +104,4 @@ class Order:
     def _next(self, topic: Topic, partition: int) -> int:
         """The next offset to apply. Before the first one that is the committed offset, which the consumer starts at."""
         handled = self._handled.get((topic, partition))
-        return handled + 1 if handled is not None else self._handed_out(topic, partition) or 0
+        return handled + 1 if handled is not None else self._began(topic, partition) or 0

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import repeat
+from collections.abc import Iterable, Mapping, Sequence
 
 from streams import events
 from streams.clock import SECOND, Micros
@@ -32,11 +31,17 @@ class Pipeline:
         self.delay_sums: dict[Topic, float] = dict.fromkeys(events.TOPICS, 0.0)
 
     def observe(
-        self, topic: Topic, applied: Iterable[tuple[str, type[events.Event]]], delays: Sequence[Micros]
+        self, topic: Topic, applied: Mapping[str, Iterable[type[events.Event]]], delays: Sequence[Micros]
     ) -> None:
-        """Events of a topic were applied, so long after their time."""
-        self.applied[topic].update(applied)
-        row = self.delays[topic]
-        for place, count in Counter(map(bisect_left, repeat(_EDGES), delays)).items():
-            row[place] += count
+        """Events of a topic were applied, by program, so long after their time."""
+        counts = self.applied[topic]
+        for program, kinds in applied.items():
+            for kind, count in Counter(kinds).items():
+                counts[program, kind] += count
+        row, ordered, below = self.delays[topic], sorted(delays), 0
+        for place, edge in enumerate(_EDGES):
+            upto = bisect_right(ordered, edge)
+            row[place] += upto - below
+            below = upto
+        row[-1] += len(ordered) - below
         self.delay_sums[topic] += sum(delays) / SECOND

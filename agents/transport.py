@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, cast
 
 import faust
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.consumer.fetcher import FetchResult
 from faust.tables import manager, recovery
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -78,6 +79,24 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             await joined(*args)
 
         coordinator._do_heartbeat, coordinator._on_join_complete = heartbeat, join_complete
+        if cast(Transport, self.transport).batched:
+            self._read_light(cast(Any, self._consumer)._fetcher)
+
+    def _read_light(self, fetcher: Any) -> None:
+        """Leave out the object that aiokafka makes of each record: it costs more than to read it, and three fields do.
+
+        A record of a batch has offset, timestamp, key, value and headers; topic and partition are the message's.
+        """
+        fetch = fetcher._proc_fetch_request
+
+        async def light(*args: Any) -> Any:
+            woken = await fetch(*args)
+            for found in fetcher._records.values():
+                if isinstance(found, FetchResult) and found._partition_records is not None:
+                    found._partition_records._consumer_record = _as_it_is
+            return woken
+
+        fetcher._proc_fetch_request = light
 
     async def _fetch_records(
         self,
@@ -108,6 +127,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return Progress(state.position, state.highwater, state.timestamp, -1)
 
 
+def _as_it_is(tp: TP, record: Any) -> Any:
+    return record
+
+
 class Consumer(driver.Consumer):
     """Consumer that hands out what one poll found of a partition as one message, if its transport says so.
 
@@ -124,6 +147,7 @@ class Consumer(driver.Consumer):
         self._out: defaultdict[TP, deque[int]] = defaultdict(deque)
         self._room = asyncio.Event()
         self._reached: dict[TP, Progress] = {}
+        self._began: dict[TP, int | None] = {}
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -136,9 +160,10 @@ class Consumer(driver.Consumer):
         now, then = self._thread.progress(topic, partition), self._reached.get(TP(topic, partition))
         return then and now and now._replace(position=then.position, last=then.last)
 
-    def handed_out(self, topic: str, partition: int) -> int | None:
-        """Offset of the last record given to the agents; before the first one, where it starts to read."""
-        return self._read_offset[TP(topic, partition)]
+    def began(self, topic: str, partition: int) -> int | None:
+        """Where the reading of a partition began, or begins; not where it is: what was given to an agent may wait."""
+        tp = TP(topic, partition)
+        return self._began[tp] if tp in self._began else self._read_offset[tp]
 
     @property
     def batched(self) -> bool:
@@ -148,8 +173,9 @@ class Consumer(driver.Consumer):
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109  # Faust's signature
         """What one poll finds of each partition, as a message or a few."""
         if not self.batched:
-            async for each in super().getmany(timeout):
-                yield each
+            async for tp, record in super().getmany(timeout):
+                self._began.setdefault(tp, self._read_offset[tp])
+                yield tp, record
             return
         records, active = await self._wait_next_records(SHORT_POLL if self._buffered_partitions else timeout)
         if not records or self.should_stop:
@@ -165,19 +191,24 @@ class Consumer(driver.Consumer):
                     if not self._flows(generation):
                         return
                     batch = found[start : start + MAX_BATCH]
-                    message = self._to_message(tp, batch[-1])
-                    message.key, message.value = None, batch
+                    message = self._batch_message(tp, batch)
                     if self.app.topics.acks_enabled_for(tp.topic):
                         self._check(tp, message.offset)
                         self._out[tp].append(message.offset)
+                    self._began.setdefault(tp, self._read_offset[tp])
                     yield tp, message
+
+    def _batch_message(self, tp: TP, batch: list[Any]) -> Any:
+        last = batch[-1]
+        whole: Any = (last.timestamp_type, None, batch, None, -1, -1, ())
+        return self._to_message(tp, ConsumerRecord(*tp, last.offset, last.timestamp, *whole))
 
     def _check(self, tp: TP, offset: int) -> None:
         """A log that went back (its topic was made anew): Faust would drop its records without a word. Take them."""
         read = self._read_offset[tp]
         if read is not None and offset < read:
             log.error("a log went back; reading on from there", topic=tp.topic, partition=tp.partition, offset=offset)
-            self._read_offset[tp] = self._committed_offset[tp] = None
+            self._read_offset[tp] = self._committed_offset[tp] = self._began[tp] = None
             self._out[tp].clear()
             self._acked_index[tp].clear()
 
@@ -231,6 +262,7 @@ class Consumer(driver.Consumer):
         self._out.clear()
         self._acked_index.clear()
         self._reached.clear()
+        self._began.clear()
         await super().perform_seek()
         inputs = [tp for tp in self.assignment() if self.app.topics.acks_enabled_for(tp.topic)]
         if fresh := [TopicPartition(*tp) for tp in inputs if self._committed_offset[tp] is None]:

@@ -1,12 +1,13 @@
 """A call and its units, as facts: every time point the earliest, every correction the latest, no matter the order.
 
-These structs are the records of the changelog as well (MessagePack arrays), so fields are only ever added at the end.
+These structs are the records of the changelog as well (MessagePack arrays), so fields are only ever added at the end of
+`Call`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -37,7 +38,8 @@ class Leg(msgspec.Struct, array_like=True, omit_defaults=True):
     @property
     def care(self) -> bool:
         """Whether the unit is the program's own; only these make stages, intervals and `served`."""
-        return self.agency is None or self.agency[1] == "care"
+        agency = self.agency
+        return agency is None or agency[1] == "care"
 
     @property
     def police(self) -> bool:
@@ -58,24 +60,39 @@ class Leg(msgspec.Struct, array_like=True, omit_defaults=True):
         return 3 if at[ON_SCENE] else 2 if at[EN_ROUTE] else 1
 
 
-class Call(msgspec.Struct, array_like=True, omit_defaults=True):
+class Ending(NamedTuple):
+    """How a closed call ended by its own record, whatever the profile and the statuses of units say."""
+
+    team: str
+    area: str
+    outcome: str
+    result: str  # "": the profile or the units say it
+
+
+class Head(msgspec.Struct, array_like=True, omit_defaults=True):
+    """What a restore needs of a call that is closed: it comes first in the record, and is decoded without the rest."""
+
+    seen: int = 0
+    received: Micros = 0
+    closed: Micros = 0
+    newest: Micros = 0  # latest `at` of its events
+    touched: Micros = 0  # the clock when the last event was applied; kept 45 days from here
+    era: int = 0  # how often calls had been archived when it was made: tells it from an archived one of the same id
+    facts: list[Fact] = []
+    person: tuple[Micros, int] | None = None
+    ending: Ending | None = None  # None: it is open, or a unit's team is told by its statuses
+
+
+class Call(Head, array_like=True, omit_defaults=True):
     """One call. Times are microseconds since the epoch, 0 where not known; codes are the profile's label values."""
 
     ids: bytes = b""  # 8-byte hashes of the ids of all events applied
-    received: Micros = 0
-    closed: Micros = 0
     first: Micros = 0  # earliest `at` of its events
-    newest: Micros = 0  # latest `at` of its events
-    touched: Micros = 0  # the clock when the last event was applied; kept 45 days from here
-    seen: int = 0
     claims: list[tuple[Micros, str, str]] = []  # (at, call type or "", area or "")
     triage: tuple[Micros, bool] | None = None  # latest
     outcome: Claim | None = None  # earliest that gave one, and so on
     reason: Claim | None = None
-    person: tuple[Micros, int] | None = None
     legs: dict[str, Leg] = {}
-    facts: list[Fact] = []
-    era: int = 0  # how often calls had been archived when it was made: tells it from an archived one of the same id
 
     @property
     def ineligible(self) -> bool:
@@ -122,6 +139,17 @@ class Call(msgspec.Struct, array_like=True, omit_defaults=True):
     def outcome_label(self) -> str:
         """The outcome, or `unrecorded`."""
         return self.outcome[1] if self.outcome else UNRECORDED
+
+    @property
+    def result(self) -> str:
+        """Its result, as far as it is told by the call itself; "" where it is not."""
+        if self.first_to(ON_SCENE):
+            return "served"
+        if self.ineligible:
+            return "ineligible"
+        if self.reason:
+            return self.reason[1]
+        return {"resolved_by_other": "handled_by_other", "cancelled": "cancelled"}.get(self.outcome_label, "")
 
     @property
     def stage(self) -> str:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 Micros = int
 SECOND: Micros = 1_000_000
 DAY: Micros = 86_400 * SECOND
+
+#: Clocks of every zone change at full quarters, and differ from UTC by full quarters.
+_QUARTER: Micros = 900 * SECOND
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -27,6 +31,17 @@ def utc(at: Micros) -> datetime:
 def local(at: Micros, zone: ZoneInfo) -> datetime:
     """The wall-clock time in a zone."""
     return datetime.fromtimestamp(at / SECOND, zone)  # exact: a double holds the microseconds of some centuries
+
+
+def local_hour(at: Micros, zone: ZoneInfo) -> int:
+    """The local hour, counted like days by `toordinal`: day x 24 + hour of the day."""
+    return _local_hour(at // _QUARTER, zone)
+
+
+@lru_cache(maxsize=16_384)  # 45 days of some zones
+def _local_hour(quarter: int, zone: ZoneInfo) -> int:
+    at = local(quarter * _QUARTER, zone)
+    return at.toordinal() * 24 + at.hour
 
 
 def wall() -> Micros:

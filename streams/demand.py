@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from streams.clock import Micros, local, micros
+from streams.clock import Micros, local, local_hour, micros
 
 #: Weekday (0: Monday), hour, result.
 HourOfWeek = tuple[int, int, str]
@@ -29,8 +29,7 @@ class Demand:
 
     def add(self, received: Micros, result: str, sign: int) -> None:
         """Add a call, or take it out."""
-        at = local(received, self._zone)
-        hour = at.toordinal() * 24 + at.hour
+        hour = local_hour(received, self._zone)
         results = self._hours[hour]
         if sign > 0:
             results.setdefault(result, array("q")).append(received)

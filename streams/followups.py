@@ -83,7 +83,7 @@ class Plans:
             for team in profile.teams
             for kind in CASE_KINDS
         }
-        self.of = lru_cache(maxsize=1024)(self._of)  # an event takes a case out and puts it back in
+        self.of = lru_cache(maxsize=32)(self._of)  # an event takes a case out and puts it back in
 
     def _of(self, opening: Opening) -> tuple[Followup, ...]:
         """The follow-ups of a case, by the version of its team in force on the local day of its opening."""

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
+from sys import intern
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -36,12 +37,14 @@ from streams.calls import (
     SEEN_TO_ON_SCENE,
     TRANSPORTING,
     Call,
+    Ending,
     Fact,
+    Head,
     Leg,
 )
 from streams.caseload import Caseload
 from streams.cases import Case, Opening
-from streams.clock import DAY, Micros, micros
+from streams.clock import DAY, Micros, local_hour, micros
 from streams.demand import Demand
 from streams.followups import NEVER
 from streams.programs import FIELDS, NO_TEAM, OTHER, Interval, Profile
@@ -118,6 +121,7 @@ class Told(msgspec.Struct, array_like=True):
 
 
 _call_decoder = msgspec.msgpack.Decoder(Call)
+_head_decoder = msgspec.msgpack.Decoder(Head)
 _case_decoder = msgspec.msgpack.Decoder(Case)
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -133,9 +137,14 @@ def _place(change: tuple[str, bytes | None]) -> int:
     return _PLACES["gone" if packed is None and key[0] == "u" else key[0]]
 
 
+_empty = blake2b(digest_size=8)
+
+
 def hash8(text: str) -> bytes:
     """Eight bytes that stand for an id or a token."""
-    return blake2b(text.encode(), digest_size=8).digest()
+    hashing = _empty.copy()  # to make one costs more than to use it
+    hashing.update(text.encode())
+    return hashing.digest()
 
 
 class ProgramState:
@@ -170,9 +179,9 @@ class ProgramState:
         self._gone: list[str] = []
         self._era = 0
         self._labels = profile.labels
+        self.tally.start(tally.possible(profile))
         if records:
             self._restore(records)
-        self.tally.start(tally.possible(profile))
 
     # --- the one way in -------------------------------------------------------------------------------------
 
@@ -182,9 +191,11 @@ class ProgramState:
             self._archive(now)
         if at is None:
             at = micros(event.at)
-        applied = _HANDLERS[type(event)](self, event, at, now)
-        if applied.effect != "duplicate":
-            topic = event.topic if type(event) is events.Heartbeat else events.TOPIC_OF[type(event)]
+        handler, topic = _HANDLERS[type(event)]
+        applied = handler(self, event, at, now)
+        if applied is not _DUPLICATE:
+            if type(event) is events.Heartbeat:
+                topic = event.topic
             if at > self.newest.get(topic, 0):
                 self.newest[topic] = at
         return applied
@@ -220,8 +231,7 @@ class ProgramState:
             return None if call is None else _encode(call)
         if kind == "u":
             number, _, unit = name.partition("/")
-            entries = self.units[unit].segments.get(int(number))
-            return None if entries is None else _encode(entries)
+            return self.units[unit].record(int(number))
         if kind == "a":
             return _encode(self.units[name].archive)
         if kind == "k":
@@ -254,8 +264,8 @@ class ProgramState:
     def _call(self, event: events.AnyCallEvent, at: Micros, now: Micros) -> Applied:
         key = "c/" + event.call
         id = hash8(event.id)
-        call = self.open.get(key) or self._find(key)
-        if call is None:
+        call = self.open.get(key)
+        if call is None and (call := self._find(key)) is None:
             call = self.open[key] = Call(first=at, legs={}, claims=[], facts=[], era=self._era)
         elif id in call.ids:
             return _DUPLICATE
@@ -279,7 +289,7 @@ class ProgramState:
             self._show(key, call, +1)
         elif type(event) is events.CallClosed:
             self._close(key, call)
-        if not call.seen & SEEN_CLOSED:
+        else:
             self.waiting.changed(key)
         self._dirty[key] = None
         if unmapped:
@@ -329,7 +339,8 @@ class ProgramState:
         if leg is None:
             leg = call.legs[event.unit] = Leg()
         point = _POINT[type(event)]
-        if not leg.at[point] or at < leg.at[point]:
+        before = leg.at[point]
+        if not before or at < before:
             leg.at[point] = at
         new_here = False
         if event.agency:
@@ -385,8 +396,10 @@ class ProgramState:
             self._count(call, (tally.REFERRAL, service, 1))
 
     def _observe_call(self, call: Call, intervals: Iterable[tuple[Interval, int, int]]) -> None:
+        if not call.received or not call.legs:
+            return
         for interval, point, seen in intervals:
-            if not call.seen & seen and call.received and (reached := call.first_to(point)):
+            if not call.seen & seen and (reached := call.first_to(point)):
                 call.seen |= seen
                 unit, leg = reached
                 self._observe(call, unit, leg, interval, leg.at[point] - call.received)
@@ -440,24 +453,18 @@ class ProgramState:
 
     def result(self, call: Call) -> str:
         """Result of a call (`care_demand_total`): the first of the contract's list that fits."""
-        if call.first_to(ON_SCENE):
-            return "served"
-        if call.ineligible:
-            return "ineligible"
-        if call.reason:
-            return call.reason[1]
-        outcome = call.outcome_label
-        if outcome == "resolved_by_other":
-            return "handled_by_other"
-        if outcome == "cancelled":
-            return "cancelled"
-        when = self.profile.local(call.start)
-        covering = self.profile.covering(call.area, when)
-        if not covering:
-            return "outside_area"
-        if not any(team.works(when) for team in covering):
-            return "outside_hours"
-        teams = {team.code for team in covering}
+        return call.result or self._outside(call.area, call.start) or self._unmet(call)
+
+    def _outside(self, area: str, start: Micros) -> str:
+        """`outside_area` or `outside_hours`; "" where a team covers the area and works at that time."""
+        when = self.profile.local(start)
+        covering = self.profile.covering(area, when)
+        if any(team.works(when) for team in covering):
+            return ""
+        return "outside_hours" if covering else "outside_area"
+
+    def _unmet(self, call: Call) -> str:
+        teams = {team.code for team in self.profile.covering(call.area, self.profile.local(call.start))}
         known = [unit.known_at(call.start) for unit in self.units.values()]
         statuses = [status for status, team in filter(None, known) if team in teams]
         if all(status == "off_duty" for status in statuses):
@@ -474,16 +481,29 @@ class ProgramState:
 
     def _show(self, key: str, call: Call, sign: int, shown: tuple[str, str, str, str] | None = None) -> None:
         """Add a closed call to the gauges, or take it out of them before it changes."""
+        heirs = [(unit, leg.first) for unit, leg in call.legs.items() if leg.team is None and leg.care]
         team, area, outcome, result = shown or self._shown(call)
-        day = self.profile.local(call.closed).toordinal()
-        cell = (team, area, outcome)
+        if sign > 0:
+            call.ending = None if heirs else Ending(team, area, outcome, call.result)
+        by_units = not call.result and result in _BY_UNITS
+        self._gauge(key, call, (team, area, outcome), "" if by_units else result, sign)
+        for unit, first in heirs:
+            if sign > 0:
+                self._heirs[unit][key] = first
+            else:
+                self._heirs[unit].pop(key, None)
+
+    def _gauge(self, key: str, call: Head, cell: tuple[str, str, str], result: str, sign: int) -> None:
+        """Add or take out what a closed call shows: team, area and outcome, and the result; "": the units say it."""
+        team, area, outcome = cell
+        day = local_hour(call.closed, self.profile.zone) // 24
         closed_on = self.closed_on[day]
         closed_on[cell] += sign
         if not closed_on[cell]:
             del closed_on[cell]
             if not closed_on:
                 del self.closed_on[day]
-        if call.reason or result not in _BY_UNITS:
+        if result:
             settled = self._settled_on[day]
             settled[area, result] += sign
             if not settled[area, result]:
@@ -501,16 +521,11 @@ class ProgramState:
         if call.person:
             self._person(call.person[1], sign)
         if sign > 0:
+            id = key[2:]
             opens = outcome in self.profile.followup_outcomes
-            opening = Opening(call.closed, "encounter", team, area, key[2:]) if opens else None
-            self.cases.set_by_call(key[2:], opening)
-            self._expire_case(key[2:], call)
-        for unit, leg in call.legs.items():
-            if leg.team is None and leg.care:
-                if sign > 0:
-                    self._heirs[unit][key] = leg.first
-                else:
-                    self._heirs[unit].pop(key, None)
+            opening = Opening(call.closed, "encounter", intern(team), intern(area), id) if opens else None
+            self.cases.set_by_call(id, opening)
+            self._expire_case(id, call)
 
     def _known(self, key: str) -> bool:
         """Whether there is a record of this call or case."""
@@ -528,7 +543,7 @@ class ProgramState:
         unit = self.units.get(event.unit)
         if unit is None:
             unit = self.units[event.unit] = Unit()
-        elif id in unit.ids:
+        elif unit.knows(id):
             return _DUPLICATE
         unmapped: Codes = []
         team = self._label("team", event.team, unmapped)
@@ -586,18 +601,20 @@ class ProgramState:
 
     # --- what is no longer kept -----------------------------------------------------------------------------
 
-    def _until(self, key: str, record: Call | Case) -> Micros:
+    def _until(self, key: str, record: Head | Case) -> Micros:
         """When a closed call or a case goes: not as long as follow-ups of the case depend on it."""
-        if isinstance(record, Call):
+        if isinstance(record, Head):
             until = max(record.closed, record.touched) + KEPT
-            kept = self.cases.kept_until(key[2:]) if key[2:] in self.cases.by_calls else 0
+            if key[2:] not in self.cases.by_calls:
+                return until
+            kept = self.cases.kept_until(key[2:])
             return max(until, kept) if kept < NEVER else until
         return max(record.touched + KEPT, self.cases.kept_until(key[2:]))
 
-    def _expire(self, key: str, record: Call | Case) -> None:
+    def _expire(self, key: str, record: Head | Case) -> None:
         self._expiry[self._until(key, record) // DAY][key] = None
 
-    def _expire_case(self, id: str, call: Call | None) -> None:
+    def _expire_case(self, id: str, call: Head | None) -> None:
         """Note when a case and its closed call go; what is known of one may move the day of the other."""
         if case := self.cases.records.get(id):
             self._expire("k/" + id, case)
@@ -648,7 +665,7 @@ class ProgramState:
         if packed := records.get("f"):
             for topic, at in msgspec.msgpack.decode(packed, type=dict[str, Micros]).items():
                 self._seen(topic, at)
-        decode_entries = msgspec.msgpack.Decoder(list[Entry]).decode
+        archives: dict[str, UnitArchive] = {}
         segments: dict[str, dict[int, bytes]] = defaultdict(dict)
         for key, packed in records.items():
             kind, _, name = key.partition("/")
@@ -656,55 +673,61 @@ class ProgramState:
                 segment, _, unit_id = name.partition("/")
                 segments[unit_id][int(segment)] = packed
             elif kind == "a":
-                self.units[name] = Unit(msgspec.msgpack.decode(packed, type=UnitArchive))
-        for unit_id, parts in segments.items():
-            unit = self.units.setdefault(unit_id, Unit())
-            for number in sorted(parts):
-                if number >= unit.archive.segments:
-                    for entry in decode_entries(parts[number]):
-                        unit.insert(number, entry)
-                        self._seen("status", entry.at)
-                else:
-                    self._dirty[f"u/{number}/{unit_id}"] = None  # a crash left it behind
+                archives[name] = msgspec.msgpack.decode(packed, type=UnitArchive)
+        for unit_id in {**archives, **segments}:
+            self._restore_unit(unit_id, archives.get(unit_id), segments[unit_id])
         gone = set(self._gone)
         facts: list[Fact] = []
-        for key, packed in records.items():
-            record: Call | Case
-            if key[0] == "c":
-                record = _call_decoder.decode(packed)
-            elif key[0] == "k":
-                record = _case_decoder.decode(packed)
-            else:
-                continue
-            if key in gone and record.era < self._era:
+        counts: Counter[Fact] = Counter()
+        cases = [each for each in records.items() if each[0][0] == "k"]  # first: what a call opens may move its days
+        calls = [each for each in records.items() if each[0][0] == "c"]
+        for key, packed in (*cases, *calls):
+            record = _head_decoder.decode(packed) if key[0] == "c" else _case_decoder.decode(packed)
+            if gone and key in gone and record.era < self._era:
                 self._dirty[key] = None  # a crash left it behind; remembered as gone until it is deleted
+                continue
+            facts += record.facts
+            if len(facts) > 1000:  # while they are in the processor's cache
+                counts.update(facts)
+                facts.clear()
+            if isinstance(record, Head):
+                self._restore_call(key, record, packed)
             else:
-                facts += record.facts
-                if isinstance(record, Call):
-                    self._restore_call(key, record, packed)
-                else:
-                    self._restore_case(key, record)
-        for fact, times in Counter(facts).items():  # most facts are the same as many others
+                self._restore_case(key, record)
+        counts.update(facts)
+        for fact, times in counts.items():  # most facts are the same as many others
             self.tally.add(fact, times)
         if packed := records.get("n"):
             self.told = msgspec.msgpack.decode(packed, type=Told)
             self.cases.told_upto = self.told.upto  # now that the cases are there: none of them came late
 
+    def _restore_unit(self, id: str, archive: UnitArchive | None, segments: dict[int, bytes]) -> None:
+        for number in [number for number in segments if archive and number < archive.segments]:
+            del segments[number]
+            self._dirty[f"u/{number}/{id}"] = None  # a crash left it behind
+        unit = self.units[id] = Unit(archive, segments)
+        if newest := unit.newest:
+            self._seen("status", newest)
+
     def _restore_case(self, key: str, case: Case) -> None:
         self.cases.put(key[2:], case)
-        self._expire_case(key[2:], self._find("c/" + key[2:]))
+        self._expire_case(key[2:], None)
         self._seen("followup", case.newest)
         if case.person:
             self._person(case.person[1], +1)
 
-    def _restore_call(self, key: str, call: Call, packed: bytes) -> None:
-        self._seen("dispatch", call.newest)
-        if call.seen & SEEN_CLOSED:
-            self._kept[key] = packed
-            self._show(key, call, +1)
-        else:
-            self.open[key] = call
+    def _restore_call(self, key: str, head: Head, packed: bytes) -> None:
+        self._seen("dispatch", head.newest)
+        if not head.seen & SEEN_CLOSED:
+            self.open[key] = _call_decoder.decode(packed)
             self.waiting.changed(key)
+            return
+        self._kept[key] = packed
+        if head.ending is None or not (head.ending.result or head.received):
+            self._show(key, _call_decoder.decode(packed), +1)
+        else:
+            team, area, outcome, result = head.ending
+            self._gauge(key, head, (team, area, outcome), result or self._outside(area, head.received), +1)
 
     def _restore_archived(self, archived: Archived) -> None:
         self.newest = dict(archived.newest)
@@ -715,7 +738,8 @@ class ProgramState:
                 sums.merge(cell, archived.bounds, row)
 
     def _seen(self, topic: str, at: Micros) -> None:
-        self.newest[topic] = max(self.newest.get(topic, 0), at)
+        if at > self.newest.get(topic, 0):
+            self.newest[topic] = at
 
     # --- for the read model ---------------------------------------------------------------------------------
 
@@ -744,11 +768,12 @@ class ProgramState:
 
 
 # Not bound to a state: a state that refers to its own methods is a cycle, and stays until the garbage collector comes.
-_HANDLERS: dict[type, Callable[[ProgramState, Any, Micros, Micros], Applied]] = {
-    events.Heartbeat: ProgramState._heartbeat,
-    events.UnitStatus: ProgramState._status,
-    **dict.fromkeys(events.CALL_EVENTS, ProgramState._call),
-    **dict.fromkeys(events.CASE_EVENTS, ProgramState._case),
+# With the topic of the event; a heartbeat names its own.
+_HANDLERS: dict[type, tuple[Callable[[ProgramState, Any, Micros, Micros], Applied], events.Topic]] = {
+    events.Heartbeat: (ProgramState._heartbeat, "status"),
+    events.UnitStatus: (ProgramState._status, "status"),
+    **dict.fromkeys(events.CALL_EVENTS, (ProgramState._call, "dispatch")),
+    **dict.fromkeys(events.CASE_EVENTS, (ProgramState._case, "followup")),
 }
 _CALL_HANDLERS: dict[type, Callable[[ProgramState, Any, Micros, Call, Codes], None]] = {
     events.CallReceived: ProgramState._received,

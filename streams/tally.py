@@ -108,9 +108,9 @@ class Tally:
         amount = fact[-1]
         cell = fact[:-1]
         self._changed.add(cell)
-        assert isinstance(amount, int)
+        assert type(amount) is int
         if cell[0] == INTERVAL:
-            row = self.row(cell)
+            row = self.spread.get(cell) or self.row(cell)
             row[bisect_left(self.bounds, amount)] += times
             row[-1] += amount * times
         else:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -37,15 +38,23 @@ class UnitArchive(msgspec.Struct, array_like=True):
     area: tuple[Micros, int, str] | None = None  # (at, id, area)
 
 
-class Unit:
-    """One unit. Built only by `insert`, entry after entry in the order of arrival; so is the restored one."""
+_decode = msgspec.msgpack.Decoder(list[Entry]).decode
+_encode = msgspec.msgpack.Encoder().encode
 
-    def __init__(self, archive: UnitArchive | None = None) -> None:
-        """A unit without a status, or with what its archive holds."""
+
+class Unit:
+    """One unit. Built only by entries in the order of arrival; so is the restored one.
+
+    Entries as objects take most of a program's memory, and are asked for only when they are old: a segment that is
+    full is kept as its record, once that was made.
+    """
+
+    def __init__(self, archive: UnitArchive | None = None, segments: Mapping[int, bytes] | None = None) -> None:
+        """A unit without a status, or with what its archive and the records of its later segments hold."""
         self.archive = archive or UnitArchive()
-        self.segments: dict[int, list[Entry]] = {}
+        self.segments: dict[int, list[Entry] | bytes] = {}
         self.last_segment = self.archive.segments
-        self.ids: set[int] = set()
+        self._ids = array("Q")  # of all kept entries, sorted: a set takes ten times the memory
         self.held: Entry | None = None
         self.micros: dict[tuple[str, str], Micros] = {(t, s): n for t, s, n in self.archive.seconds}
         self.unmapped = dict(self.archive.unmapped)
@@ -56,6 +65,37 @@ class Unit:
         self._meaning: list[tuple[str, str, str]] = []
         self._codes: dict[tuple[str, str, str], int] = {}
         self.teams: set[str] = set()  # all teams that its kept statuses named
+        if segments:
+            self._restore(segments)
+
+    def _restore(self, segments: Mapping[int, bytes]) -> None:
+        for number, packed in sorted(segments.items()):
+            for entry in _decode(packed):
+                self._take(entry)
+            self.segments[number] = packed
+            self.last_segment = number
+        self._ids = array("Q", sorted(self._id))
+        self.segments[self.last_segment] = self.entries(self.last_segment)
+
+    def entries(self, number: int) -> list[Entry]:
+        """The entries of a segment."""
+        entries = self.segments[number]
+        return _decode(entries) if isinstance(entries, bytes) else entries
+
+    def record(self, number: int) -> bytes | None:
+        """The record of a segment; None: it is no longer kept. One that is full is kept as this from now on."""
+        entries = self.segments.get(number)
+        if entries is None or isinstance(entries, bytes):
+            return entries
+        packed = _encode(entries)
+        if number != self.last_segment:
+            self.segments[number] = packed
+        return packed
+
+    def knows(self, id: int) -> bool:
+        """Whether a kept entry has this id."""
+        where = bisect_left(self._ids, id)
+        return where < len(self._ids) and self._ids[where] == id
 
     def is_late(self, at: Micros, id: int) -> bool:
         """Whether a later status is known."""
@@ -63,16 +103,17 @@ class Unit:
 
     def append(self, entry: Entry) -> int:
         """Apply a new entry; the number of its segment (the record to write)."""
-        if len(self.segments.get(self.last_segment, ())) >= SEGMENT:
-            self.last_segment += 1
-        self.insert(self.last_segment, entry)
+        growing = self.segments.get(self.last_segment)
+        if isinstance(growing, list) and len(growing) < SEGMENT:
+            growing.append(entry)
+        else:
+            self.last_segment += growing is not None
+            self.segments[self.last_segment] = [entry]
+        self._ids.insert(bisect_left(self._ids, entry.id), entry.id)
+        self._take(entry)
         return self.last_segment
 
-    def insert(self, segment: int, entry: Entry) -> None:
-        """Add an entry to a segment."""
-        self.segments.setdefault(segment, []).append(entry)
-        self.last_segment = max(self.last_segment, segment)
-        self.ids.add(entry.id)
+    def _take(self, entry: Entry) -> None:
         for field in entry.unmapped.split():
             self.unmapped[field] = self.unmapped.get(field, 0) + 1
         if not entry.late:
@@ -92,6 +133,11 @@ class Unit:
         self._at.insert(where, entry.at)
         self._id.insert(where, entry.id)
         self._code.insert(where, code)
+
+    @property
+    def newest(self) -> Micros:
+        """The latest time of a kept entry; 0: there is none."""
+        return self._at[-1] if self._at else 0
 
     def known_at(self, at: Micros) -> tuple[str, str] | None:
         """Status and team that held at a time; before the first known entry: nothing."""
@@ -135,9 +181,9 @@ class Unit:
         gone: list[int] = []
         numbers = sorted(self.segments)
         for i, number in enumerate(numbers):
-            if any(entry.touched > before for entry in self.segments[number]):
+            if any(entry.touched > before for entry in self.entries(number)):
                 break
-            later = (entry for n in numbers[i + 1 :] for entry in self.segments[n])
+            later = (entry for n in numbers[i + 1 :] for entry in self.entries(n))
             if not any(entry.touched < tick and not entry.late for entry in later):
                 break
             gone.append(number)
@@ -145,18 +191,12 @@ class Unit:
 
     def without(self, gone: list[int]) -> Unit:
         """The same unit with its oldest segments folded into the archive: same totals, shorter past."""
-        rest = Unit()
-        for number in sorted(self.segments.keys() - set(gone)):
-            for entry in self.segments[number]:
-                rest.insert(number, entry)
+        left = {number: packed for number in self.segments if number not in gone and (packed := self.record(number))}
+        rest = Unit(None, left)
         archive = UnitArchive(
             segments=gone[-1] + 1,
             seconds=[(t, s, n - rest.micros.get((t, s), 0)) for (t, s), n in sorted(self.micros.items())],
             unmapped={f: n - rest.unmapped.get(f, 0) for f, n in sorted(self.unmapped.items())},
             area=self._last_area,
         )
-        kept = Unit(archive)
-        for number, entries in sorted(rest.segments.items()):
-            for entry in entries:
-                kept.insert(number, entry)
-        return kept
+        return Unit(archive, left)

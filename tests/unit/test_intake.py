@@ -43,7 +43,7 @@ class Event:
 class Site:
     """An intake, its table and its broker."""
 
-    def __init__(self) -> None:
+    def __init__(self, apart: float = 0.0) -> None:
         self.stored: dict[bytes, bytes] = {}
         self.sent: list[tuple[str, int | None, bytes | None, bytes | None, dict[str, bytes]]] = []
         self.durable = asyncio.Event()
@@ -55,7 +55,7 @@ class Site:
         self.owner = Owner(load_all(Path(PROGRAMS)), PARTITIONS)
         self.owner.take({CHICAGO: {}})
         self.pipeline = Pipeline()
-        self.changelog = Changelog(self.write, self._changes, self.failures.append, 4)
+        self.changelog = Changelog(self.write, self._changes, self.failures.append, 4, apart)
         order = Order(lambda *_: None, lambda *_: None)
         inputs = {f"care.{topic}": topic for topic in TOPICS}
         self.intake = Intake(
@@ -147,6 +147,33 @@ def test_what_changes_while_a_group_is_out_is_the_next_group() -> None:
         await site.settle()
         assert [len(write) for write in site.writes] == [1, 2]
         assert all(event.acked for event in events)
+
+    asyncio.run(run())
+
+
+def test_a_group_waits_for_its_turn_but_not_when_the_partitions_go() -> None:
+    async def run() -> None:
+        site = Site(apart=3600.0)
+        site.durable.set()
+        events = [Event([call(str(n))]) for n in range(4)]
+        await site.intake.take(events[0])
+        await site.settle()
+        await site.intake.take(events[1])
+        await site.intake.take(events[2])
+        await site.settle()
+        assert [event.acked for event in events] == [True, False, False, False]
+        assert site.received == 3  # seen at once
+        assert await site.changelog.drain(60.0)
+        assert [len(write) for write in site.writes] == [1, 2]
+        assert [event.acked for event in events] == [True, True, True, False]
+        # what comes after a `forget`, while the group before it has its rest, is acknowledged too
+        await site.intake.take(events[3])
+        await site.settle()
+        site.changelog.forget()
+        later = Event([call("4")])
+        await site.intake.take(later)
+        assert await site.changelog.drain(60.0)
+        assert later.acked
 
     asyncio.run(run())
 

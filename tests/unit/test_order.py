@@ -17,8 +17,8 @@ class Feeds:
 
     def __init__(self) -> None:
         self.progress: dict[Topic, Progress | None] = {"dispatch": Progress(10, 10, 1000, 9), "status": None}
-        self.handed: dict[Topic, int | None] = dict.fromkeys(TOPICS)
-        self.order = Order(lambda topic, _: self.progress[topic], lambda topic, _: self.handed[topic])
+        self.began: dict[Topic, int | None] = dict.fromkeys(TOPICS)
+        self.order = Order(lambda topic, _: self.progress[topic], lambda topic, _: self.began[topic])
 
     async def passes(self, offset: int = 5, topic: Topic = "dispatch") -> bool:
         """Whether a record goes without anything more happening."""
@@ -65,11 +65,26 @@ def test_waits_until_the_statuses_are_applied_not_only_read() -> None:
     asyncio.run(run())
 
 
+def test_what_waits_while_the_partitions_are_shared_out_anew_clears_nothing() -> None:
+    async def run() -> None:
+        feeds = Feeds()
+        feeds.progress["status"] = Progress(8, 8, 1000, 7)
+        waiting = asyncio.create_task(feeds.order.earlier_first("dispatch", 0, 5))
+        await asyncio.sleep(0)
+        feeds.order.reset()
+        await asyncio.wait_for(waiting, 1.0)  # whoever waits is to drop the record now
+        assert not await feeds.passes()  # it was read again, and the statuses too
+        feeds.order.handled("status", 0, 7)
+        assert await feeds.passes()
+
+    asyncio.run(run())
+
+
 def test_starts_at_the_committed_offset() -> None:
     async def run() -> None:
         feeds = Feeds()
         feeds.progress["status"] = Progress(8, 8, 1000, 7)
-        feeds.handed["status"] = 8  # all of it was applied before the restart
+        feeds.began["status"] = 8  # all of it was applied before the restart
         assert await feeds.passes()
 
     asyncio.run(run())

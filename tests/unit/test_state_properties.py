@@ -230,6 +230,24 @@ def test_archived_counts_stay_and_closed_calls_go(history: list[Any]) -> None:
         assert left["care_people_served", ()] <= len(people)  # case management goes on until it is closed
 
 
+@given(steps=years())
+@relaxed
+def test_a_restored_state_is_the_one_before_it_inside_too(steps: list[Step]) -> None:
+    """What a restore reads from the head of a call's record is what the whole record says now."""
+    state, store = fresh(), Store()
+    for event, now in steps:
+        state.apply(event, now)
+        store.put(state.flush().items())
+        again = store.restart()
+        assert again.closed_on == state.closed_on
+        assert again.people == state.people
+        assert again.newest == state.newest
+        assert again.cases.by_calls == state.cases.by_calls
+        assert again.demand.since(now, 60) == state.demand.since(now, 60)
+        heirs = [{unit: calls for unit, calls in each._heirs.items() if calls} for each in (state, again)]
+        assert heirs[0] == heirs[1]
+
+
 # --- counters ------------------------------------------------------------------------------------------------
 
 

@@ -13,17 +13,21 @@ from streams.calls import Call
 from streams.clock import DAY
 from streams.state import ARCHIVE_EVERY, KEPT
 from tests.unit.strategies import (
+    ALWAYS,
     HOUR,
     MINUTE,
     NOON,
+    PROGRAM,
     Bench,
     Store,
     closed,
     dispatched,
+    local,
     make,
     numbers,
     on_scene,
     opened,
+    profile,
     received,
     status,
     triaged,
@@ -278,6 +282,23 @@ def test_calls_today_move_when_the_statuses_that_named_their_team_are_archived()
         before = each.show("care_calls_today", later)
         each(dispatched(later, call="C1", unit="U2", team="beta"))
         assert each.show("care_calls_today", later) == before == {("beta", "other", "unrecorded"): 1}
+
+
+def test_a_profile_that_changed_says_what_calls_of_before_show() -> None:
+    bench, store = Bench(), Store()
+    evening = local("2024-05-15T22:10")
+    bench(received(evening), closed(evening + 2, outcome="cancelled"))
+    bench(received(evening, call="C2"), closed(evening + 2, call="C2", outcome="services"))
+    store.put(bench.state.flush().items())
+    now = NOON + round((evening + 9) * MINUTE)
+    hours, active = "care_demand_hour_of_week", "care_cases_active"
+    before = numbers(bench.state, now)
+    assert before[hours, ("wed", "22", "outside_hours")] == 1
+    assert before[active, ("encounter",)] == 1
+    teams = [team | {"hours": [ALWAYS]} for team in PROGRAM["teams"]]
+    after = numbers(store.restart(profile(teams=teams, followup_outcomes=["cancelled", "services"])), now)
+    assert after[hours, ("wed", "22", "unmet")] == 2
+    assert after[active, ("encounter",)] == 2
 
 
 # --- work ----------------------------------------------------------------------------------------------------

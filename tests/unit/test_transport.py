@@ -7,6 +7,7 @@ from importlib.metadata import version
 import aiokafka
 import faust
 import pytest
+from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.producer.sender import Sender
@@ -66,6 +67,10 @@ def test_name_is_there(owner: type, name: str) -> None:
         (aiokafka.AIOKafkaProducer.__init__, "self._txn_manager"),
         (Sender._sender_routine, "txn_manager.transactional_id is not None"),
         (aiokafka.AIOKafkaProducer.send_batch, "txn_manager.transactional_id is not None"),
+        (Fetcher._proc_fetch_request, "self._records[tp] = FetchResult("),
+        (FetchResult.__init__, "self._partition_records"),
+        (PartitionRecords._unpack_records, "self._consumer_record(tp, record)"),
+        (Fetcher._fetch_requests_routine, "self._proc_fetch_request"),
         (BaseConsumer.__init__, "_read_offset"),
         (BaseConsumer.__init__, "_acked_index"),
         (BaseConsumer.__init__, "_buffered_partitions"),

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams import units
 from streams.units import SEGMENT, Entry, Unit
 from tests.unit.strategies import MINUTE, NOON, Bench, Store, numbers, status
 
@@ -153,3 +154,42 @@ def test_archiving_keeps_the_totals_and_what_holds(told: list[tuple[int, str, st
         assert rest.append(Entry(99, 99, False, "a", "alpha", "", "", 99)) == found.append(
             Entry(99, 99, False, "a", "alpha", "", "", 99)
         )
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 30), st.sampled_from("abc"), st.sampled_from(("alpha", "beta")))),
+    st.booleans(),
+)
+def test_a_unit_from_its_records_is_the_one_before_it(told: list[tuple[int, str, str]], packed: bool) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(units, "SEGMENT", 2)
+        found = unit(*told)
+        records = {number: record for number in found.segments if (record := found.record(number))}
+        again = Unit(None, records)
+        for each in (found, again) if packed else (again,):
+            assert {number: each.record(number) for number in each.segments} == records
+        for each in (found, again):
+            assert each.append(Entry(99, 99, False, "a", "alpha", "", "", 99)) == len(told) // 2
+        assert [again.entries(number) for number in again.segments] == [
+            found.entries(number) for number in found.segments
+        ]
+        assert (again.held, again.micros, again.teams, again.newest) == (
+            found.held,
+            found.micros,
+            found.teams,
+            found.newest,
+        )
+        assert [again.known_at(at) for at in range(32)] == [found.known_at(at) for at in range(32)]
+        ids = range(len(told) + 2)
+        assert [again.knows(id) for id in ids] == [found.knows(id) for id in ids] == [0 < id <= len(told) for id in ids]
+
+
+def test_a_full_segment_is_kept_as_its_record() -> None:
+    found = unit(*((at, "a", "alpha") for at in range(1, SEGMENT + 2)))
+    assert isinstance(found.segments[0], list)  # its record was not made yet
+    record = found.record(0)
+    assert record is not None
+    assert found.segments == {0: record, 1: found.entries(1)}
+    assert found.record(0) is record
+    found.record(1)
+    assert isinstance(found.segments[1], list)  # it grows

@@ -87,7 +87,8 @@ function tab(program) {
   const node = programs.get(program);
   const link = tabs.querySelector(`a[data-program="${CSS.escape(program)}"]`);
   if (!link) return;
-  const level = node.live ? (node.alarms.some((alarm) => alarm.level === "bad") ? "bad" : "") : "stale";
+  const shouts = node.alarms.some((alarm) => alarm.level === "bad");
+  const level = node.classList.contains("stale") ? "stale" : shouts ? "bad" : "";
   const word = { bad: "no unit available", stale: "not live" }[level];
   const waiting = node.snapshot?.stages.waiting;
   const parts = [node.getAttribute("name"), waiting ? `${waiting} waiting` : "", word ?? ""];

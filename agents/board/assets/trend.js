@@ -34,7 +34,8 @@ class CareTrend extends HTMLElement {
     const font = `${Math.round(0.68 * rem)}px ${style.fontFamily}`;
     const clock = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" });
     const axis = { stroke: of("muted"), font, ticks: { show: false }, grid: { stroke: of("grid"), width: 1 } };
-    const data = [trend.times, ...lines.map((line) => trend.lines[line.name] ?? trend.times.map(() => null))];
+    const drawn = lines.toReversed(); // the first on top
+    const data = [trend.times, ...drawn.map((line) => trend.lines[line.name] ?? trend.times.map(() => null))];
     const most = Math.max(1, ...data.slice(1).flat().filter((value) => value != null));
     this.#plot = new window.uPlot(
       {
@@ -56,7 +57,7 @@ class CareTrend extends HTMLElement {
         ],
         series: [
           {},
-          ...lines.map((line) => ({
+          ...drawn.map((line) => ({
             stroke: of(line.color),
             width: line.dash ? 1.5 : 2.5,
             dash: line.dash,
