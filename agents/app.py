@@ -25,7 +25,7 @@ from agents.recovery import RecoveryWatch
 from agents.settings import Settings, WorkerError
 from agents.store import RECOVERY_BUFFER, Table
 from agents.transport import MAX_BATCH, Consumer, Progress, TableManager, Transport, Untouched
-from streams.clock import SECOND
+from streams.clock import SECOND, wall
 from streams.events import TOPICS, Topic
 from streams.programs import Profile
 
@@ -191,7 +191,9 @@ class Worker:
         return changes
 
     async def _write(self, partition: int, records: Records) -> None:
-        await self.table.store.written(partition, records, await self.claims.write(partition, records))
+        began = wall()
+        offset = await self.claims.write(partition, records)
+        await self.table.store.written(partition, records, offset, began)
 
     async def _on_revoked(self, *args: Any, **kwargs: Any) -> None:
         if not await self.stop_taking(self.settings.rebalance_timeout / 2):

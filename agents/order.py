@@ -20,7 +20,8 @@ log = structlog.get_logger()
 
 #: Seconds to wait while nothing moves: a feed that cannot be read must not hold up the others for longer.
 PATIENCE = 5.0
-#: Seconds to wait while those of other partitions move: in a backlog they may come first, a hundred thousand of them.
+#: Seconds to wait while those of other partitions move, for each topic that is waited for in turn: in a backlog they may
+#: come first, a hundred thousand of them.
 LONGEST = 60.0
 #: Seconds between looks where nothing wakes us: progress of the fetcher makes no event.
 LOOK = 0.005
@@ -73,20 +74,20 @@ class Order:
         now = asyncio.get_running_loop().time
         end: int | None = None
         epoch = self._epoch
-        idle_since, seen = now(), [-1]
+        idle_since, seen = now(), -1
         stuck_since, steps = now(), -1
         while epoch == self._epoch:
             other = self._progress(before, partition)
             if other is not None and end is None and other.polled_at >= mine.polled_at:
                 end = other.end  # everything that came before our record lies below this
-            done = [self._next(each, partition) for each in chain]
+            done = self._next(before, partition)
             if done != seen:
                 idle_since, seen = now(), done
             if (made := sum(self._steps[each] for each in chain)) != steps:
                 stuck_since, steps = now(), made
             if end is not None and other is not None and self._applied(before, partition, other, end):
                 break
-            if now() - max(idle_since, stuck_since) > PATIENCE or now() - idle_since > LONGEST:
+            if now() - max(idle_since, stuck_since) > PATIENCE or now() - idle_since > LONGEST * len(chain):
                 log.warning(
                     "records lag behind those that ask for them", topic=before, partition=partition, offset=offset
                 )

@@ -12,7 +12,7 @@ import structlog
 from faust.stores.memory import Store as MemoryStore
 from faust.types import TP
 
-from agents.local_copy import LocalCopy
+from agents.local_copy import OLDEST, LocalCopy
 from agents.recovery import RecoveryWatch
 from streams.clock import SECOND, Micros, wall
 
@@ -40,6 +40,7 @@ class Store(MemoryStore[bytes, bytes]):
         self.partitions: defaultdict[int, dict[bytes, bytes]] = defaultdict(dict)
         #: Changelog offset up to which a partition's records are here: the next recovery reads on from there.
         self.offsets: dict[int, int] = {}
+        self._as_of: dict[int, Micros] = {}  # when the changelog ended there, or a little later
 
     def apply_changelog_batch(
         self, batch: Iterable[Any], to_key: Callable[[Any], Any], to_value: Callable[[Any], Any]
@@ -51,9 +52,10 @@ class Store(MemoryStore[bytes, bytes]):
             changes = [(record.key, record.value) for record in records]
             self.put(message.partition, changes)
             self.offsets[message.partition] = message.offset
+            self._as_of[message.partition] = as_of = _as_of(message)
             self.watch.read(len(changes))
             if self.local is not None:
-                self.local.save(message.partition, changes, message.offset, _as_of(message))
+                self.local.save(message.partition, changes, message.offset, as_of)
 
     def put(self, partition: int, records: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Set records; None takes one out."""
@@ -64,22 +66,31 @@ class Store(MemoryStore[bytes, bytes]):
             else:
                 kept[key] = value
 
-    async def written(self, partition: int, records: Mapping[bytes, bytes | None], offset: int) -> None:
-        """These records, which were put, are durable in the changelog now, up to this offset (-1: not known which)."""
+    async def written(self, partition: int, records: Mapping[bytes, bytes | None], offset: int, began: Micros) -> None:
+        """These records, which were put, are durable in the changelog, up to this offset (-1: not known which).
+
+        `began`: when they were sent. We may have been frozen since, and others have written after them.
+        """
         self.offsets[partition] = offset = max(offset, self.offsets.get(partition, -1))
+        self._as_of[partition] = began
         if self.local is not None:
-            await asyncio.to_thread(self.local.save, partition, records.items(), offset)
+            await asyncio.to_thread(self.local.save, partition, records.items(), offset, began)
 
     def persisted_offset(self, tp: TP) -> int | None:
         """Where the next recovery reads on; None: from the beginning."""
         partition = tp.partition
         if partition not in self.offsets and self.local is not None and (found := self.local.load(partition)):
             self.offsets[partition], self.partitions[partition] = found
+            self._as_of[partition] = wall()  # half of what it may be at most, and this is the other half
             log.info("read the copy of the changelog", partition=partition, records=len(found[1]))
         return self.offsets.get(partition)
 
+    def too_old(self, partition: int) -> bool:
+        """Whether a tombstone that comes after what is here may be gone from the changelog, see local_copy.py."""
+        return partition in self.offsets and wall() - self._as_of[partition] > OLDEST
+
     def forget(self, partition: int) -> None:
-        """What we have of a partition is of another changelog."""
+        """What we have of a partition is of another changelog, or too old."""
         self.offsets.pop(partition, None)
         self.partitions.pop(partition, None)
         if self.local is not None:

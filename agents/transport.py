@@ -285,12 +285,15 @@ class Recovery(recovery.Recovery):
         await cast(TableManager, self.tables).before_recovery({tp.partition for tp in tps})
         await super()._build_highwaters(consumer, tps, destination, title)
         for tp in tps:
+            store = cast(Any, self.tp_to_table[tp]).data
             if (self.active_offsets[tp] or -1) > destination[tp]:
                 log.error(
                     "the changelog went back (was its topic made anew?); reading all of it", partition=tp.partition
                 )
-                cast(Any, self.tp_to_table[tp]).data.forget(tp.partition)
-                self.active_offsets[tp] = cast(Any, None)
+            elif not store.too_old(tp.partition):  # else this worker was frozen for hours
+                continue
+            store.forget(tp.partition)
+            self.active_offsets[tp] = cast(Any, None)
 
     async def _wait(self, coro: Any, timeout: Any = None) -> None:  # noqa: ASYNC109  # Faust's signature
         try:

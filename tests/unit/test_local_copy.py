@@ -1,13 +1,18 @@
 """The copy of the changelog on disk is a prefix of it, and is used only while nothing can be missing in it."""
 
+import asyncio
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from faust.tables import recovery as faust_recovery
+from faust.types import TP
 
 from agents.app import Worker
 from agents.local_copy import OLDEST, LocalCopy
 from agents.settings import Settings, WorkerError
+from agents.transport import TableManager
 from carewatch.settings import PROGRAMS
 from streams.clock import DAY, wall
 from streams.programs import load_all
@@ -79,3 +84,27 @@ def test_a_recovery_that_is_cut_short_leaves_no_copy_that_lacks_tombstones(
     assert store.local
     store.local.close(3)
     assert (LocalCopy(folder).load(3) is not None) == used
+
+
+@pytest.mark.parametrize(("old", "used"), [(0, True), (DAY, False)])
+def test_what_a_frozen_worker_remembers_is_not_read_on_from(folder: Path, old: int, used: bool) -> None:
+    """Was: read on from, whatever others had written and deleted meanwhile; and its copy was stamped when it woke."""
+    worker = Worker(Settings(programs=PROGRAMS, data=folder), load_all(PROGRAMS))
+    store = worker.table.store
+    store.put(3, [(b"p|a", b"1")])
+    asyncio.run(store.written(3, {b"p|a": b"1"}, 7, wall() - old))
+    tp, table = TP("changelog", 3), worker.table
+    tables = cast(TableManager, worker.app.tables)
+    recovery = tables.recovery
+    recovery.tp_to_table[tp] = table
+    recovery.active_offsets[tp] = 7
+
+    async def nothing(*_: Any) -> None:
+        """The broker's part."""
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(faust_recovery.Recovery, "_build_highwaters", nothing)
+        tables.before_recovery = nothing
+        asyncio.run(recovery._build_highwaters(None, {tp}, {tp: 9}, "active"))
+    assert recovery.active_offsets[tp] == (7 if used else None)
+    assert (b"p|a" in store.partitions[3]) == used

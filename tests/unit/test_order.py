@@ -161,3 +161,22 @@ def test_followups_wait_while_dispatch_waits_for_statuses(monkeypatch: pytest.Mo
         await asyncio.wait_for(task, 1)
 
     asyncio.run(run())
+
+
+def test_followups_do_not_wait_for_ever_for_calls_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The statuses of a live feed always move; that says nothing of calls whose partition has no leader."""
+    monkeypatch.setattr(order, "PATIENCE", 0.05)
+    monkeypatch.setattr(order, "LONGEST", 0.1)
+
+    async def run() -> None:
+        feeds = Feeds()
+        feeds.progress["followup"] = Progress(3, 3, 1000, 2)
+        task = asyncio.create_task(feeds.order.earlier_first("followup", 0, 2))
+        for offset in range(400):
+            feeds.order.handled("status", 0, offset)
+            if task.done():
+                break
+            await asyncio.sleep(0.005)
+        assert task.done()
+
+    asyncio.run(run())
