@@ -31,7 +31,7 @@ class Item(msgspec.Struct, frozen=True):
     case: str
     team: str
     area: str
-    followup: str
+    checkpoint: str
     state: str
     due: datetime
     lapses: datetime
@@ -77,14 +77,14 @@ def items(state: ProgramState, now: Micros, wanted: Wanted) -> list[Item]:
                 case=case,
                 team=row.team,
                 area=row.area,
-                followup=row.checkpoint,
+                checkpoint=row.checkpoint,
                 state=name,
                 due=utc(times.due),
                 lapses=utc(times.lapses),
                 attempts=record.tries(row.checkpoint) if record else 0,
             )
             found.append((times.lapses, item))
-    found.sort(key=lambda each: (each[0], each[1].case, each[1].followup))
+    found.sort(key=lambda each: (each[0], each[1].case, each[1].checkpoint))
     return [item for _, item in found]
 
 

@@ -40,7 +40,7 @@ TOKEN = "s3cret"
 def listed(bench: Bench, hours: float, **filters: Any) -> list[tuple[str, str, str]]:
     """(case, checkpoint, state) of the list."""
     want = Wanted(**{name: frozenset(codes) for name, codes in filters.items()})
-    return [(x.case, x.followup, x.state) for x in items(bench.state, NOON + round(hours * HOUR), want)]
+    return [(x.case, x.checkpoint, x.state) for x in items(bench.state, NOON + round(hours * HOUR), want)]
 
 
 # --- what is on it -------------------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ def test_an_item_carries_what_staff_need_and_no_more(bench: Bench) -> None:
         "case": "C1",
         "team": "alpha",
         "area": "north",
-        "followup": "1d",
+        "checkpoint": "1d",
         "state": "overdue",
         "due": "2024-05-16T18:00:00Z",
         "lapses": "2024-05-17T18:00:00Z",
@@ -131,7 +131,7 @@ def test_a_cell_cannot_be_a_formula(bench: Bench, id: str) -> None:
     rows = list(csv.DictReader(io.StringIO(as_csv(items(bench.state, NOON + 30 * HOUR, Wanted())), newline="")))
     assert sorted(row["case"] for row in rows) == sorted(["'" + id, 'a,"b"\nc'])
     assert rows[0]["due"] == "2024-05-16T17:00:00Z"
-    assert list(rows[0]) == ["program", "case", "team", "area", "followup", "state", "due", "lapses", "attempts"]
+    assert list(rows[0]) == ["program", "case", "team", "area", "checkpoint", "state", "due", "lapses", "attempts"]
 
 
 # --- over HTTP -----------------------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ def test_csv() -> None:
     answer = ask("/api/followups?area=north&format=csv")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     header, row = answer.text.splitlines()
-    assert header == "program,case,team,area,followup,state,due,lapses,attempts"
+    assert header == "program,case,team,area,checkpoint,state,due,lapses,attempts"
     assert row.startswith("small,K2,alpha,north,1d,overdue,")
 
 

@@ -14,7 +14,7 @@ const COLUMNS = [
   { key: "program", word: "Program", text: (item) => program(item).name },
   { key: "team", word: "Team", text: (item) => program(item).teams[item.team] ?? item.team },
   { key: "area", word: "Area", text: (item) => program(item).areas[item.area] ?? item.area },
-  { key: "followup", word: "Checkpoint", text: (item) => item.followup },
+  { key: "checkpoint", word: "Checkpoint", text: (item) => item.checkpoint },
   { key: "case", word: "Case", text: (item) => item.case },
   { key: "attempts", word: "Attempts", text: (item) => String(item.attempts) },
 ];
