@@ -501,9 +501,15 @@ class Site:
         return producer
 
     def send(self, events: Iterable[Event]) -> None:
-        """Send events, statuses first: a worker need not be told twice. Returns when the broker has them."""
-        statuses, others = split(events)
-        for share in (statuses, others):
+        """Send events: statuses, then calls, then cases, as each asks for the ones before (decision 0003).
+
+        A producer sends the records of two topics in any order, and a busy one more than a day of them apart.
+        Returns when the broker has them.
+        """
+        by_topic: dict[Topic, list[Event]] = {"status": [], "dispatch": [], "followup": []}
+        for event in events:
+            by_topic[topic_of(event)].append(event)
+        for share in by_topic.values():
             for event in share:
                 self.post_event(event)
             self.flush()
