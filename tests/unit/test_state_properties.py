@@ -217,7 +217,7 @@ def test_archived_counts_stay_and_closed_calls_go(history: list[Any]) -> None:
         state.apply(beat, far)
     left = numbers(state, LATER, running_to=0)
     shown = {m.FOLLOWUPS.name, m.FOLLOWUPS_DUE.name, m.NEXT_LAPSE.name, m.CASES_ACTIVE.name}
-    gone = {"care_people_served", "care_calls_today", "care_demand_hour_of_week", m.FEED.name} | shown
+    gone = {"care_people_served", m.TODAY.name, m.DEMAND_TODAY.name, m.DEMAND_HOUR.name, m.FEED.name} | shown
     assert {k: v for k, v in left.items() if k[0] not in gone} == {k: v for k, v in before.items() if k[0] not in gone}
     if beat:
         assert state.kept_calls == len(state.open)
