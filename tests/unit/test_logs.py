@@ -3,12 +3,12 @@
 import pytest
 import structlog
 
-from carewatch import logs
+from carewatch.logs import set_up
 
 
 def test_an_exception_is_logged_without_its_message(capsys: pytest.CaptureFixture[str]) -> None:
     """Was: the whole traceback; `KeyError: 'Jane Doe'` quotes what it was given."""
-    logs.set_up()
+    set_up()
     nobody: dict[str, str] = {}
     try:
         nobody["Jane Doe".upper()]
