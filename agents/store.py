@@ -18,7 +18,7 @@ from streams.clock import SECOND, Micros, wall
 
 log = structlog.get_logger()
 
-#: Messages of the changelog that are put aside before they are taken in; a batch is up to a thousand records.
+#: Messages of the changelog that are put aside before they are taken in; each is a batch of records.
 RECOVERY_BUFFER = 8
 
 

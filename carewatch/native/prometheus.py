@@ -56,7 +56,7 @@ class _Server:
 
     name = ""
 
-    def __init__(self, config: Path, binaries: Binaries | None, start_timeout: float) -> None:
+    def __init__(self, config: Path, *, binaries: Binaries | None = None, start_timeout: float = 30.0) -> None:
         self.port = free_port()
         self._config = config.absolute()
         self._binaries = binaries
@@ -158,7 +158,7 @@ class Prometheus(_Server):
     def __init__(
         self, config: Path, *, binaries: Binaries | None = None, start_timeout: float = 30.0, data: Path | None = None
     ) -> None:
-        super().__init__(config, binaries, start_timeout)
+        super().__init__(config, binaries=binaries, start_timeout=start_timeout)
         self._data = data
 
     def _program(self, binaries: Binaries) -> Path | None:
@@ -184,9 +184,6 @@ class Alertmanager(_Server):
     """
 
     name = "alertmanager"
-
-    def __init__(self, config: Path, *, binaries: Binaries | None = None, start_timeout: float = 30.0) -> None:
-        super().__init__(config, binaries, start_timeout)
 
     def _program(self, binaries: Binaries) -> Path | None:
         return binaries.alertmanager
