@@ -22,6 +22,7 @@ import pytest
 
 from carewatch.native.prometheus import Prometheus, configure
 from dashboards.build import ROOT
+from dashboards.catalogue import times
 from streams import events as e
 from streams.clock import micros
 from tests.integration.backfill import write_blocks
@@ -135,6 +136,20 @@ def what_seldom_happens(now: datetime) -> Iterator[e.Event]:
             id=f"{call}-6", at=at(25), call_type="wellness_check", area=area, program=program, call=f"{call}-w"
         )
         yield e.CallTriaged(id=f"{call}-7", at=at(24), eligible=True, program=program, call=f"{call}-w")
+        for number in range(times.ENOUGH):  # some weeks no area has as many as a median by area asks for
+            yield from served(program, f"{program}-enough-{number}", area, at(60 + number))
+
+
+def served(program: str, call: str, area: str, received: datetime) -> Iterator[e.Event]:
+    """A call from its start to its end."""
+    unit: Json = {"program": program, "call": call, "unit": "u-seldom"}
+    yield e.CallReceived(id=f"{call}-1", at=received, call_type="wellness_check", area=area, program=program, call=call)
+    yield e.UnitDispatched(id=f"{call}-2", at=received + timedelta(minutes=1), **unit)
+    yield e.UnitOnScene(id=f"{call}-3", at=received + timedelta(minutes=9), **unit)
+    yield e.UnitCleared(id=f"{call}-4", at=received + timedelta(minutes=20), **unit)
+    yield e.CallClosed(
+        id=f"{call}-5", at=received + timedelta(minutes=21), program=program, call=call, outcome="services"
+    )
 
 
 def bad(site: Site) -> None:
