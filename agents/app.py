@@ -111,7 +111,7 @@ class Worker:
         self.table.watch = self.recovery = RecoveryWatch(lambda: tables.recovery.active_remaining_total())
         self.table.local = LocalCopy(settings.data) if settings.data else None
         self.changelog = Changelog(
-            self._write, self._changes, self.app.crash_soon, MAX_WAITING[settings.batched], GROUPS_APART
+            self._write, self.owner.changes, self.app.crash_soon, MAX_WAITING[settings.batched], GROUPS_APART
         )
         producer = Producer(self.app)
         self.intake = Intake(
@@ -184,11 +184,6 @@ class Worker:
                 yield
 
         self.app.agent(self.app.topic(self.settings.topic(topic), schema=Untouched()), name=topic)(agent)
-
-    def _changes(self, partition: int) -> Records:
-        changes = self.owner.changes(partition)
-        self.table.store.put(partition, changes.items())
-        return changes
 
     async def _write(self, partition: int, records: Records) -> None:
         began = wall()
@@ -290,7 +285,7 @@ def _app(settings: Settings) -> App:
         producer_request_timeout=PRODUCER_TIMEOUT,
         producer_max_batch_size=MAX_BATCH_BYTES,
         producer_max_request_size=MAX_RECORD_BYTES,
-        consumer_max_fetch_size=4 * 1024 * 1024,
+        consumer_max_fetch_size=1024 * 1024,
         stream_wait_empty=False,
         stream_buffer_maxsize=buffer_messages(settings.partitions) if settings.batched else 4096,
         stream_recovery_delay=0.0,

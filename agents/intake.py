@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import structlog
@@ -17,7 +17,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 
 from agents.changelog import Applied, Changelog
 from agents.order import Order
-from agents.owner import Owner
+from agents.owner import Owner, Stored
 from agents.pipeline import Pipeline
 from streams import door, events
 from streams.clock import Micros, wall
@@ -66,7 +66,7 @@ class Intake:
         order: Order,
         changelog: Changelog,
         sender: Sender,
-        stored: Callable[[int], Mapping[bytes, bytes]],
+        stored: Callable[[int], Stored],
         is_current: Callable[[Any], bool],
         *,
         inputs: dict[str, Topic],

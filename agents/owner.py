@@ -4,7 +4,6 @@ it goes. A program lives on one partition number, the one that the default parti
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from kafka.partitioner.default import murmur2
@@ -12,6 +11,9 @@ from kafka.partitioner.default import murmur2
 from streams import tally
 from streams.programs import Profile
 from streams.state import ProgramState
+
+#: What the table holds of a partition: program -> its state's records.
+Stored = dict[str, dict[str, bytes]]
 
 
 def home(program: str, partitions: int) -> int:
@@ -38,32 +40,30 @@ class Owner:
         """States of all programs that are ours now."""
         return iter(self._states.values())
 
-    def take(self, partitions: Mapping[int, Mapping[bytes, bytes]]) -> None:
+    def take(self, partitions: Mapping[int, Stored]) -> None:
         """Own these partitions, with the records that the table holds of them."""
         for _ in self.taking(partitions):
             pass
 
-    def taking(self, partitions: Mapping[int, Mapping[bytes, bytes]]) -> Iterator[str]:
+    def taking(self, partitions: Mapping[int, Stored]) -> Iterator[str]:
         """`take` a program at a time: gives the id of each as its state is there. Ready after the last one."""
         self.drop()
         for partition, stored in partitions.items():
-            records: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
-            for key, value in stored.items():
-                program, of_state = split_key(key)
-                records[program][of_state] = value
-            for program, profile in self.profiles.items():
+            for program in self.profiles:
                 if self.homes[program] == partition:
-                    self._states[program] = ProgramState(profile, self._bounds, records.pop(program, None))
+                    self.rebuild(program, stored)
                     yield program
         self.ready = True
 
-    def rebuild(self, program: str, stored: Mapping[bytes, bytes]) -> None:
-        """Set one program back to what the table holds of it."""
-        mine = {of_state: value for key, value in stored.items() for of, of_state in [split_key(key)] if of == program}
-        self._states[program] = ProgramState(self.profiles[program], self._bounds, mine)
+    def rebuild(self, program: str, stored: Stored) -> None:
+        """Set one program to what the table holds of it; the records are the state's own from now on."""
+        self._states[program] = ProgramState(self.profiles[program], self._bounds, stored.setdefault(program, {}))
 
     def changes(self, partition: int) -> dict[bytes, bytes | None]:
-        """What changed in the states of a partition since the last call, in the order to store it."""
+        """What changed in the states of a partition since the last call, in the order to store it.
+
+        The table has it already: its records are those of the states.
+        """
         return {
             table_key(program, key): value
             for program, state in self._states.items()

@@ -1,4 +1,6 @@
-"""The table's store: the changelog's records in memory, by partition, so that a partition goes in one step."""
+"""The table's store: the changelog's records in memory, by partition and program. Recovery fills it; the records of a
+program that we own are its state's, which keeps them up to date.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,7 @@ from faust.stores.memory import Store as MemoryStore
 from faust.types import TP
 
 from agents.local_copy import OLDEST, LocalCopy
+from agents.owner import Stored, split_key
 from agents.recovery import RecoveryWatch
 from streams.clock import SECOND, Micros, wall
 
@@ -30,14 +33,14 @@ def _as_of(message: Any) -> Micros:
 
 
 class Store(MemoryStore[bytes, bytes]):
-    """Records by partition and key. Filled by recovery and by the owner of a partition, who writes the changelog."""
+    """Records by partition, program and key of the state."""
 
     watch: RecoveryWatch
     local: LocalCopy | None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.partitions: defaultdict[int, dict[bytes, bytes]] = defaultdict(dict)
+        self.partitions: defaultdict[int, Stored] = defaultdict(dict)
         #: Changelog offset up to which a partition's records are here: the next recovery reads on from there.
         self.offsets: dict[int, int] = {}
         self._as_of: dict[int, Micros] = {}  # when the changelog ended there, or a little later
@@ -59,15 +62,19 @@ class Store(MemoryStore[bytes, bytes]):
 
     def put(self, partition: int, records: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Set records; None takes one out."""
-        kept = self.partitions[partition]
+        stored = self.partitions[partition]
         for key, value in records:
+            program, of_state = split_key(key)
+            kept = stored.get(program)
+            if kept is None:
+                kept = stored[program] = {}
             if value is None:
-                kept.pop(key, None)
+                kept.pop(of_state, None)
             else:
-                kept[key] = value
+                kept[of_state] = value
 
     async def written(self, partition: int, records: Mapping[bytes, bytes | None], offset: int, began: Micros) -> None:
-        """These records, which were put, are durable in the changelog, up to this offset (-1: not known which).
+        """These records of ours are durable in the changelog, up to this offset (-1: not known which).
 
         `began`: when they were sent. We may have been frozen since, and others have written after them.
         """
@@ -80,9 +87,10 @@ class Store(MemoryStore[bytes, bytes]):
         """Where the next recovery reads on; None: from the beginning."""
         partition = tp.partition
         if partition not in self.offsets and self.local is not None and (found := self.local.load(partition)):
-            self.offsets[partition], self.partitions[partition] = found
+            self.offsets[partition], records = found
+            self.put(partition, records.items())
             self._as_of[partition] = wall()  # half of what it may be at most, and this is the other half
-            log.info("read the copy of the changelog", partition=partition, records=len(found[1]))
+            log.info("read the copy of the changelog", partition=partition, records=len(records))
         return self.offsets.get(partition)
 
     def too_old(self, partition: int) -> bool:

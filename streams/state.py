@@ -47,6 +47,7 @@ from streams.cases import Case, Opening
 from streams.clock import DAY, Micros, local_hour, micros
 from streams.demand import Demand
 from streams.followups import NEVER
+from streams.packed import pack
 from streams.programs import FIELDS, NO_TEAM, OTHER, Interval, Profile
 from streams.tally import RESULTS, Cell, Tally
 from streams.units import Entry, Unit, UnitArchive
@@ -123,7 +124,6 @@ class Told(msgspec.Struct, array_like=True):
 _call_decoder = msgspec.msgpack.Decoder(Call)
 _head_decoder = msgspec.msgpack.Decoder(Head)
 _case_decoder = msgspec.msgpack.Decoder(Case)
-_encode = msgspec.msgpack.Encoder().encode
 
 
 _PLACES = {kind: place for place, kind in enumerate(("n", "g", "k", "c", "u", "a", "gone", "f"))}
@@ -151,7 +151,10 @@ class ProgramState:
     """The state of one program. Not thread-safe: its owner applies events one after the other."""
 
     def __init__(self, profile: Profile, bounds: tuple[Micros, ...], records: dict[str, bytes] | None = None) -> None:
-        """State from the records of a changelog (none: empty), with the histogram bounds of `tally.edges`."""
+        """State from the records of a changelog (none: empty), with the histogram bounds of `tally.edges`.
+
+        The records are the state's from now on: it keeps them as `flush` hands them out.
+        """
         self.profile = profile
         self.tally = Tally(bounds)
         self.open: dict[str, Call] = {}  # every call not closed, by key
@@ -168,11 +171,13 @@ class ProgramState:
         self._unsettled_on: dict[int, set[str]] = defaultdict(set)
         self.demand = Demand(profile.zone)
         self.people: Counter[int] = Counter()
-        self._kept: dict[str, bytes] = {}  # closed calls, packed: most of the memory, rarely touched
+        #: As of the last flush. Of a closed call there is nothing else: most of the memory, rarely touched.
+        self._records: dict[str, bytes] = {} if records is None else records
+        self._leaving: set[str] = set()  # calls archived since then, whose records are still there
         self._hot: dict[str, Call] = {}  # closed calls touched since the last flush
         self._dirty: dict[str, None] = {}
-        #: Day -> closed calls and cases that may go from then on.
-        self._expiry: dict[int, dict[str, None]] = defaultdict(dict)
+        #: Day -> closed calls and cases that may go from then on; some more than once, and of more than one day.
+        self._expiry: dict[int, list[str]] = defaultdict(list)
         self._heirs: dict[str, dict[str, Micros]] = defaultdict(dict)  # unit -> calls with its team by its status then
         self._archive_at: Micros = 0
         self._archived = Tally(bounds)
@@ -180,8 +185,8 @@ class ProgramState:
         self._era = 0
         self._labels = profile.labels
         self.tally.start(tally.possible(profile))
-        if records:
-            self._restore(records)
+        if self._records:
+            self._restore()
 
     # --- the one way in -------------------------------------------------------------------------------------
 
@@ -206,10 +211,12 @@ class ProgramState:
         changed = {key: self._record(key) for key in self._dirty}
         if len(changed) > 1:
             changed = dict(sorted(changed.items(), key=_place))
-        for key in self._hot:
-            packed = changed.get(key)
-            if packed is not None:
-                self._kept[key] = packed
+        for key, packed in changed.items():
+            if packed is None:
+                self._records.pop(key, None)
+            else:
+                self._records[key] = packed
+        self._leaving.clear()
         self._hot.clear()
         self._dirty.clear()
         return changed
@@ -228,21 +235,21 @@ class ProgramState:
         kind, _, name = key.partition("/")
         if kind == "c":
             call = self.open.get(key) or self._hot.get(key)
-            return None if call is None else _encode(call)
+            return None if call is None else pack(call)
         if kind == "u":
             number, _, unit = name.partition("/")
             return self.units[unit].record(int(number))
         if kind == "a":
-            return _encode(self.units[name].archive)
+            return pack(self.units[name].archive)
         if kind == "k":
             case = self.cases.records.get(name)
-            return None if case is None else _encode(case)
+            return None if case is None else pack(case)
         if kind == "f":
-            return _encode(self.newest)
+            return pack(self.newest)
         if kind == "n":
-            return _encode(self.told)
+            return pack(self.told)
         archived = self._archived
-        return _encode(
+        return pack(
             Archived(
                 self.newest,
                 sorted(archived.cells.items(), key=repr),
@@ -257,7 +264,7 @@ class ProgramState:
 
     def _find(self, key: str) -> Call | None:
         call = self.open.get(key) or self._hot.get(key)
-        if call is None and (packed := self._kept.get(key)) is not None:
+        if call is None and (packed := self._records.get(key)) is not None and key not in self._leaving:
             call = _call_decoder.decode(packed)
         return call
 
@@ -612,7 +619,7 @@ class ProgramState:
         return max(record.touched + KEPT, self.cases.kept_until(key[2:]))
 
     def _expire(self, key: str, record: Head | Case) -> None:
-        self._expiry[self._until(key, record) // DAY][key] = None
+        self._expiry[self._until(key, record) // DAY].append(key)
 
     def _expire_case(self, id: str, call: Head | None) -> None:
         """Note when a case and its closed call go; what is known of one may move the day of the other."""
@@ -638,7 +645,7 @@ class ProgramState:
                 if call:
                     self._show(key, call, -1)
                     self.cases.set_by_call(key[2:], None)
-                    self._kept.pop(key, None)
+                    self._leaving.add(key)
                     self._hot.pop(key, None)
                 elif person := self.cases.drop(key[2:]).person:
                     self._person(person[1], -1)
@@ -659,7 +666,8 @@ class ProgramState:
                     self._show(key, call, +1)
                 self._dirty.update(dict.fromkeys(("a/" + name, *(f"u/{number}/{name}" for number in segments))))
 
-    def _restore(self, records: dict[str, bytes]) -> None:
+    def _restore(self) -> None:
+        records = self._records
         if packed := records.get("g"):
             self._restore_archived(msgspec.msgpack.decode(packed, type=Archived))
         if packed := records.get("f"):
@@ -685,13 +693,14 @@ class ProgramState:
             record = _head_decoder.decode(packed) if key[0] == "c" else _case_decoder.decode(packed)
             if gone and key in gone and record.era < self._era:
                 self._dirty[key] = None  # a crash left it behind; remembered as gone until it is deleted
+                self._leaving.add(key)
                 continue
             facts += record.facts
             if len(facts) > 1000:  # while they are in the processor's cache
                 counts.update(facts)
                 facts.clear()
             if isinstance(record, Head):
-                self._restore_call(key, record, packed)
+                self._restore_call(key, record)
             else:
                 self._restore_case(key, record)
         counts.update(facts)
@@ -716,15 +725,14 @@ class ProgramState:
         if case.person:
             self._person(case.person[1], +1)
 
-    def _restore_call(self, key: str, head: Head, packed: bytes) -> None:
+    def _restore_call(self, key: str, head: Head) -> None:
         self._seen("dispatch", head.newest)
         if not head.seen & SEEN_CLOSED:
-            self.open[key] = _call_decoder.decode(packed)
+            self.open[key] = _call_decoder.decode(self._records[key])
             self.waiting.changed(key)
             return
-        self._kept[key] = packed
         if head.ending is None or not (head.ending.result or head.received):
-            self._show(key, _call_decoder.decode(packed), +1)
+            self._show(key, _call_decoder.decode(self._records[key]), +1)
         else:
             team, area, outcome, result = head.ending
             self._gauge(key, head, (team, area, outcome), result or self._outside(area, head.received), +1)
@@ -764,7 +772,8 @@ class ProgramState:
     @property
     def kept_calls(self) -> int:
         """Calls kept, open and closed."""
-        return len(self.open) + len(self._kept.keys() | self._hot.keys())
+        stored = {key for key in self._records if key[0] == "c"}
+        return len(stored - self._leaving | self._hot.keys() | self.open.keys())
 
 
 # Not bound to a state: a state that refers to its own methods is a cycle, and stays until the garbage collector comes.

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from streams.clock import Micros
+from streams.packed import pack
 from streams.programs import OTHER
 
 #: Entries of a changelog record. Small, because a record is written again with each of its entries.
@@ -39,7 +40,6 @@ class UnitArchive(msgspec.Struct, array_like=True):
 
 
 _decode = msgspec.msgpack.Decoder(list[Entry]).decode
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class Unit:
@@ -87,7 +87,7 @@ class Unit:
         entries = self.segments.get(number)
         if entries is None or isinstance(entries, bytes):
             return entries
-        packed = _encode(entries)
+        packed = pack(entries)
         if number != self.last_segment:
             self.segments[number] = packed
         return packed
@@ -121,8 +121,8 @@ class Unit:
                 owner = (self.held.team, self.held.status)
                 self.micros[owner] = self.micros.get(owner, 0) + entry.at - self.held.at
             self.held = entry
-        where = len(self._at)
-        while where and (self._at[where - 1], self._id[where - 1]) > (entry.at, entry.id):
+        where = bisect_right(self._at, entry.at)  # mostly the end, but a history that is sent again is late by weeks
+        while where and self._at[where - 1] == entry.at and self._id[where - 1] > entry.id:
             where -= 1
         meaning = (entry.status, entry.team, entry.area)
         code = self._codes.get(meaning)

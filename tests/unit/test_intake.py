@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Awaitable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 from agents.changelog import Changelog, Records
 from agents.intake import MOVED, Headers, Intake, Record
 from agents.order import Order
-from agents.owner import Owner, home
+from agents.owner import Owner, Stored, home
 from agents.pipeline import Pipeline
 from carewatch.settings import PROGRAMS
 from streams.events import TOPICS
@@ -44,7 +45,7 @@ class Site:
     """An intake, its table and its broker."""
 
     def __init__(self, apart: float = 0.0) -> None:
-        self.stored: dict[bytes, bytes] = {}
+        self.stored: Stored = {}
         self.sent: list[tuple[str, int | None, bytes | None, bytes | None, dict[str, bytes]]] = []
         self.durable = asyncio.Event()
         self.failures: list[BaseException] = []
@@ -53,9 +54,9 @@ class Site:
         self.current = True
         self.too_large = 1_000_000
         self.owner = Owner(load_all(Path(PROGRAMS)), PARTITIONS)
-        self.owner.take({CHICAGO: {}})
+        self.owner.take({CHICAGO: self.stored})
         self.pipeline = Pipeline()
-        self.changelog = Changelog(self.write, self._changes, self.failures.append, 4, apart)
+        self.changelog = Changelog(self.write, self.owner.changes, self.failures.append, 4, apart)
         order = Order(lambda *_: None, lambda *_: None)
         inputs = {f"care.{topic}": topic for topic in TOPICS}
         self.intake = Intake(
@@ -69,11 +70,6 @@ class Site:
             inputs=inputs,
             deadletter="dead",
         )
-
-    def _changes(self, partition: int) -> Records:
-        changes = self.owner.changes(partition)
-        self.stored |= {key: value for key, value in changes.items() if value is not None}
-        return changes
 
     async def write(self, partition: int, records: Records) -> None:
         self.writes.append(dict(records))
@@ -325,7 +321,7 @@ def test_a_bug_in_apply_loses_only_the_event_that_meets_it(monkeypatch: pytest.M
         await site.settle()
         assert event.acked
         rebuilt = Owner(site.owner.profiles, PARTITIONS)
-        rebuilt.take({CHICAGO: site.stored})
+        rebuilt.take({CHICAGO: deepcopy(site.stored)})
         again = rebuilt.state("chicago")
         assert again is not None
         assert sorted(again.open) == sorted(state.open)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from agents.changelog import Changelog, Records
 from agents.notices import Teller
-from agents.owner import Owner
+from agents.owner import Owner, split_key
 from streams import events as e
 from streams.clock import Micros, micros
 from streams.notices import AnyNotice, FollowupMissed, FollowupNotice, GapNotice, Look, look
@@ -425,8 +425,7 @@ def test_what_is_said_is_remembered_when_it_is_durable() -> None:
         assert await desk.look(48) == []
         assert b"small|n" in desk.stored
         assert await desk.look(48) == ["followup_missed"]
-        records = {key: value for key, value in desk.stored.items() if value}
-        desk.owner.take({0: records})
+        desk.owner.take({0: {"small": {split_key(key)[1]: value for key, value in desk.stored.items() if value}}})
         assert await desk.look(49) == []
 
     asyncio.run(run())
