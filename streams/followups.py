@@ -129,10 +129,17 @@ class Board:
             for result in RESULTS
         }
 
-    def change(self, id: str, opening: Opening, case: Case | None, by: int) -> list[Followup]:
-        """Put a case in (+1), or take it out as it was put in (-1); its follow-ups that are not resolved."""
+    def change(
+        self, id: str, opening: Opening, case: Case | None, by: int, checkpoint: str | None = None
+    ) -> list[Followup]:
+        """Put a case in (+1), or take it out as it was put in (-1); its follow-ups that are not resolved.
+
+        With a checkpoint: only its follow-up, where the case stays as active as it is.
+        """
         owed: list[Followup] = []
         for each in self.plans.of(opening):
+            if checkpoint is not None and each.checkpoint != checkpoint:
+                continue
             resolved = case.resolved(each.checkpoint) if case else None
             if resolved is None:
                 owed.append(each)
@@ -143,7 +150,7 @@ class Board:
                 if result == "completed" and at >= each.due:
                     result = "completed_late"
                 self._done[opening.team, each.checkpoint, result].change(each.due, "", by)
-        if not (case and case.closed):
+        if checkpoint is None and not (case and case.closed):
             self._ends[opening.kind].change(self.active_until(opening), "", by)
         return owed
 

@@ -87,6 +87,9 @@ _POINT: dict[type, int] = {
     events.UnitCleared: CLEARED,
 }
 
+#: Events after which a case and its call may go sooner than was thought.
+_MOVES_EXPIRY = frozenset((events.CaseOpened, events.CaseClosed))
+
 Effect = Literal["applied", "late", "duplicate"]
 #: Codes that the profile does not know: (field, code).
 Codes = list[tuple[str, str]]
@@ -577,12 +580,14 @@ class ProgramState:
     def _case(self, event: events.AnyCaseEvent, at: Micros, now: Micros) -> Applied:
         case = self.cases.records.get(event.case)
         id = hash8(event.id)
+        is_new = case is None
         if case is None:
             case = Case(attempts=[], outreach=[], facts=[], era=self._era)
-            self.cases.put(event.case, case)
+            self.cases.begin(event.case, case)
         elif id in case.ids:
             return _DUPLICATE
-        case.touched = max(case.touched, now)
+        if now > case.touched:
+            case.touched = now
         for fact in self.cases.apply(event, at, id):
             self.tally.add(fact)
         unmapped: list[tuple[str, str]] = []
@@ -595,7 +600,9 @@ class ProgramState:
                 person = (at, int.from_bytes(hash8(f"{event.program}/{event.person}"), "big"))
                 case.person = min(case.person or person, person)
                 self._person(case.person[1], +1)
-        self._expire_case(event.case, self._find("c/" + event.case))
+        # others only put off the day when it goes, and are found out on that day
+        if is_new or type(event) in _MOVES_EXPIRY:
+            self._expire_case(event.case, self._find("c/" + event.case))
         self._dirty["k/" + event.case] = None
         return Applied("applied", tuple(unmapped)) if unmapped else _APPLIED
 
