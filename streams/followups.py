@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from streams.cases import Case, Opening
-from streams.clock import DAY, Micros, micros
+from streams.clock import DAY, Micros, from_local, local_micros, utc
 from streams.events import CASE_KINDS
-from streams.programs import OTHER, Profile, duration
+from streams.programs import OTHER, Checkpoint, Profile, duration
 from streams.times import Times
 
 STATES = ("scheduled", "open", "overdue", "missed")
@@ -53,17 +53,32 @@ class Row(NamedTuple):
 class _Span(NamedTuple):
     """A duration of a plan: local calendar days, or elapsed time."""
 
-    days: int
-    elapsed: Micros
+    took: Micros
+    days: bool
 
-    def after(self, start: Micros, local: datetime) -> Micros:
-        """The time so long after a start, which is given as local time too."""
-        return micros(local + timedelta(days=self.days)) if self.days else start + self.elapsed
+    def after(self, start: Micros, shown: Micros, zone: ZoneInfo) -> Micros:
+        """The time so long after a start, at which the zone's clock showed `shown`."""
+        return from_local(shown + self.took, zone) if self.days else start + self.took
 
 
-def _span(text: str) -> _Span:
-    took = duration(text)
-    return _Span(took // DAY, 0) if text.endswith("d") else _Span(0, took)
+class _Point(NamedTuple):
+    """A checkpoint of a plan, each span from the opening of the case."""
+
+    id: str
+    opens: _Span
+    due: _Span
+    lapses: _Span
+
+
+def _point(of: Checkpoint) -> _Point:
+    return _Point(of.id, *(_Span(duration(text), text.endswith("d")) for text in (of.opens, of.due, of.lapses)))
+
+
+class _Plan(NamedTuple):
+    """What is planned for one case."""
+
+    followups: tuple[Followup, ...]
+    end: Micros
 
 
 class Plans:
@@ -71,38 +86,42 @@ class Plans:
 
     def __init__(self, profile: Profile) -> None:
         """Plans of this profile."""
-        self._profile = profile
-        self._points = {
+        self._zone = profile.zone
+        #: (team, kind of case) -> the versions of the team, each with its checkpoints.
+        self._versions = {
             (team.code, kind): [
-                (version, point.id, [_span(text) for text in (point.opens, point.due, point.lapses)])
+                (version, [_point(point) for point in version.followups if kind in point.kinds])
                 for version in profile.teams
                 if version.code == team.code
-                for point in version.followups
-                if kind in point.kinds
             ]
             for team in profile.teams
             for kind in CASE_KINDS
         }
-        self.of = lru_cache(maxsize=32)(self._of)  # an event takes a case out and puts it back in
+        self._plan = lru_cache(maxsize=32)(self._make)  # an event takes a case out and puts it back in
 
-    def _of(self, opening: Opening) -> tuple[Followup, ...]:
+    def of(self, opening: Opening) -> tuple[Followup, ...]:
         """The follow-ups of a case, by the version of its team in force on the local day of its opening."""
-        points = self._points.get((opening.team, opening.kind))
-        if not points:
-            return ()
-        local = self._profile.local(opening.at)
-        day = local.date()
-        found: list[Followup] = []
-        for team, checkpoint, spans in points:
-            if team.active(day):
-                opens, due, lapses = [span.after(opening.at, local) for span in spans]
-                due = max(opens, due)  # a day of 23 hours must not put 1 day before 24 hours
-                found.append(Followup(checkpoint, opens, due, max(due, lapses)))
-        return tuple(found)
+        return self._plan(opening).followups
 
     def end(self, opening: Opening) -> Micros:
         """When there is nothing more to show of the case's follow-ups: 30 days after the last lapse (or the opening)."""
-        return max((each.lapses for each in self.of(opening)), default=opening.at) + MISSED_FOR
+        return self._plan(opening).end
+
+    def _make(self, opening: Opening) -> _Plan:
+        start, zone = opening.at, self._zone
+        shown = local_micros(start, zone)
+        found: list[Followup] = []
+        end = start
+        for version, points in self._versions.get((opening.team, opening.kind), ()):
+            if not version.active(utc(shown).date()):
+                continue
+            for point in points:
+                opens = point.opens.after(start, shown, zone)
+                due = max(opens, point.due.after(start, shown, zone))  # of 23 hours, a day is less than 24 h
+                lapses = max(due, point.lapses.after(start, shown, zone))
+                found.append(Followup(point.id, opens, due, lapses))
+                end = max(end, lapses)
+        return _Plan(tuple(found), end + MISSED_FOR)
 
 
 class Board:
