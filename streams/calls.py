@@ -21,6 +21,9 @@ STAGES = ("waiting", "dispatched", "en_route", "on_scene", "transporting")
 # Bits of `Call.seen`: what was counted once and must not be counted again.
 SEEN_RECEIVED, SEEN_CLOSED, SEEN_TO_DISPATCHED, SEEN_TO_ON_SCENE = 1, 2, 4, 8
 
+#: Results that an outcome tells.
+_BY_OUTCOME = {"resolved_by_other": "handled_by_other", "cancelled": "cancelled"}
+
 Claim = tuple[Micros, str]
 #: A counted fact: family, label values, amount. What a call once counted is kept with it, so that counters are
 #: a sum over records and never a number of their own that a crash could tear from its call.
@@ -110,12 +113,13 @@ class Call(Head, array_like=True, omit_defaults=True):
 
     def first_to(self, point: int) -> tuple[str, Leg] | None:
         """The first CARE unit that reached a time point (ties by unit id)."""
-        first: tuple[Micros, str] | None = None
+        found: tuple[str, Leg] | None = None
+        first: Micros = 0
         for unit, leg in self.legs.items():
             at = leg.at[point]
-            if at and leg.care and (first is None or (at, unit) < first):
-                first = at, unit
-        return (first[1], self.legs[first[1]]) if first else None
+            if at and (found is None or at < first or (at == first and unit < found[0])) and leg.care:
+                found, first = (unit, leg), at
+        return found
 
     @property
     def call_type(self) -> str:
@@ -129,9 +133,10 @@ class Call(Head, array_like=True, omit_defaults=True):
 
     def _latest(self, field: Literal[1, 2]) -> str:
         latest: Claim = (0, OTHER)
+        closed = self.closed
         for claim in self.claims:
             at, code = claim[0], claim[field]
-            if code and (at, code) > latest and not 0 < self.closed < at:
+            if code and at >= latest[0] and (at, code) > latest and not 0 < closed < at:
                 latest = at, code
         return latest[1]
 
@@ -141,15 +146,13 @@ class Call(Head, array_like=True, omit_defaults=True):
         return self.outcome[1] if self.outcome else UNRECORDED
 
     @property
-    def result(self) -> str:
-        """Its result, as far as it is told by the call itself; "" where it is not."""
-        if self.first_to(ON_SCENE):
-            return "served"
+    def unserved(self) -> str:
+        """Its result if no CARE unit was on scene, as far as it is told by the call itself; "" where it is not."""
         if self.ineligible:
             return "ineligible"
         if self.reason:
             return self.reason[1]
-        return {"resolved_by_other": "handled_by_other", "cancelled": "cancelled"}.get(self.outcome_label, "")
+        return _BY_OUTCOME.get(self.outcome[1], "") if self.outcome else ""
 
     @property
     def stage(self) -> str:
@@ -159,14 +162,16 @@ class Call(Head, array_like=True, omit_defaults=True):
     @property
     def police(self) -> tuple[str, Micros]:
         """How police were involved, and the time freed for them (microseconds, for `released`)."""
-        legs = [leg for leg in self.legs.values() if leg.police]
-        if not legs:
+        legs = self.legs.values()
+        police = [leg for leg in legs if leg.police]
+        if not police:
             return "none", 0
-        there = [leg for leg in legs if leg.at[ON_SCENE]]
+        there = [leg for leg in police if leg.at[ON_SCENE]]
         if not there:
             return "cancelled", 0
-        care = max((leg.at[CLEARED] for _, leg in self.care_legs()), default=0)
-        last = max(leg.at[CLEARED] for leg in there)
-        if all(leg.at[CLEARED] for leg in there) and last < care:
-            return "released", care - last
+        care_left = max([leg.at[CLEARED] for leg in legs if leg.care], default=0)
+        left = [leg.at[CLEARED] for leg in there]
+        last = max(left)
+        if last < care_left and all(left):
+            return "released", care_left - last
         return "stayed", 0

@@ -140,6 +140,20 @@ def _place(change: tuple[str, bytes | None]) -> int:
     return _PLACES["gone" if packed is None and key[0] == "u" else key[0]]
 
 
+def _add(counts: dict[int, dict[Cell, int]], day: int, cell: Cell, by: int) -> None:
+    """Change a count of a day; what is at zero is not kept."""
+    of_day = counts.get(day)
+    if of_day is None:
+        of_day = counts[day] = {}
+    count = of_day.get(cell, 0) + by
+    if count:
+        of_day[cell] = count
+    else:
+        del of_day[cell]
+        if not of_day:
+            del counts[day]
+
+
 _empty = blake2b(digest_size=8)
 
 
@@ -165,9 +179,9 @@ class ProgramState:
         self.told = Told()
         self.newest: dict[str, Micros] = {}
         #: Closed calls by local day of closing: (team, area, outcome) -> calls.
-        self.closed_on: dict[int, Counter[Cell]] = defaultdict(Counter)
+        self.closed_on: dict[int, dict[Cell, int]] = {}
         #: The same calls: (area, result) -> calls, and the keys of those whose result asks for units, see `demand_on`.
-        self._settled_on: dict[int, Counter[Cell]] = defaultdict(Counter)
+        self._settled_on: dict[int, dict[Cell, int]] = {}
         self._unsettled_on: dict[int, set[str]] = defaultdict(set)
         self.demand = Demand(profile.zone)
         self.people: Counter[int] = Counter()
@@ -428,7 +442,7 @@ class ProgramState:
         self.waiting.closed(key)
         self._hot[key] = call
         shown = self._shown(call)
-        team, area, outcome, result = shown
+        (team, area, outcome, _), result = shown
         self._count(call, (tally.CLOSED, team, area, call.call_type, outcome, 1))
         self._count(call, (tally.DEMAND, area, result, 1))
         involvement, freed = call.police
@@ -450,13 +464,9 @@ class ProgramState:
         known = self.units.get(unit)
         return known.team_at(leg.first) if known else OTHER
 
-    def _team_of(self, call: Call) -> str:
-        reached = call.first_to(ON_SCENE) or call.first_to(DISPATCHED)
-        return self.team(*reached) if reached else NO_TEAM
-
     def result(self, call: Call) -> str:
         """Result of a call (`care_demand_total`): the first of the contract's list that fits."""
-        return call.result or self._outside(call.area, call.start) or self._unmet(call)
+        return self._shown(call)[1]
 
     def _outside(self, area: str, start: Micros) -> str:
         """`outside_area` or `outside_hours`; "" where a team covers the area and works at that time."""
@@ -478,18 +488,23 @@ class ProgramState:
             return "not_triaged"
         return "unknown"
 
-    def _shown(self, call: Call) -> tuple[str, str, str, str]:
-        """Team, area, outcome and result of a closed call, by what is known now."""
-        return self._team_of(call), call.area, call.outcome_label, self.result(call)
+    def _shown(self, call: Call) -> tuple[Ending, str]:
+        """How a closed call ended by its own record, and its result by what is known now."""
+        served = call.first_to(ON_SCENE)
+        reached = served or call.first_to(DISPATCHED)
+        team = self.team(*reached) if reached else NO_TEAM
+        area, told = call.area, "served" if served else call.unserved
+        result = told or self._outside(area, call.start) or self._unmet(call)
+        return Ending(team, area, call.outcome_label, told), result
 
-    def _show(self, key: str, call: Call, sign: int, shown: tuple[str, str, str, str] | None = None) -> None:
+    def _show(self, key: str, call: Call, sign: int, shown: tuple[Ending, str] | None = None) -> None:
         """Add a closed call to the gauges, or take it out of them before it changes."""
         heirs = [(unit, leg.first) for unit, leg in call.legs.items() if leg.team is None and leg.care]
-        team, area, outcome, result = shown or self._shown(call)
+        ending, result = shown or self._shown(call)
         if sign > 0:
-            call.ending = None if heirs else Ending(team, area, outcome, call.result)
-        by_units = not call.result and result in _BY_UNITS
-        self._gauge(key, call, (team, area, outcome), "" if by_units else result, sign)
+            call.ending = None if heirs else ending
+        by_units = not ending.result and result in _BY_UNITS
+        self._gauge(key, call, ending[:3], "" if by_units else result, sign)
         for unit, first in heirs:
             if sign > 0:
                 self._heirs[unit][key] = first
@@ -500,19 +515,9 @@ class ProgramState:
         """Add or take out what a closed call shows: team, area and outcome, and the result; "": the units say it."""
         team, area, outcome = cell
         day = local_hour(call.closed, self.profile.zone) // 24
-        closed_on = self.closed_on[day]
-        closed_on[cell] += sign
-        if not closed_on[cell]:
-            del closed_on[cell]
-            if not closed_on:
-                del self.closed_on[day]
+        _add(self.closed_on, day, cell, sign)
         if result:
-            settled = self._settled_on[day]
-            settled[area, result] += sign
-            if not settled[area, result]:
-                del settled[area, result]
-                if not settled:
-                    del self._settled_on[day]
+            _add(self._settled_on, day, (area, result), sign)
         elif sign > 0:
             self._unsettled_on[day].add(key)
         else:
@@ -535,8 +540,10 @@ class ProgramState:
         return key[2:] in self.cases.records if key[0] == "k" else self._find(key) is not None
 
     def _person(self, person: int, sign: int) -> None:
-        self.people[person] += sign
-        if not self.people[person]:
+        calls_and_cases = self.people.get(person, 0) + sign
+        if calls_and_cases:
+            self.people[person] = calls_and_cases
+        else:
             del self.people[person]
 
     # --- units, feeds, cases --------------------------------------------------------------------------------
@@ -610,13 +617,14 @@ class ProgramState:
 
     def _until(self, key: str, record: Head | Case) -> Micros:
         """When a closed call or a case goes: not as long as follow-ups of the case depend on it."""
-        if isinstance(record, Head):
-            until = max(record.closed, record.touched) + KEPT
-            if key[2:] not in self.cases.by_calls:
-                return until
-            kept = self.cases.kept_until(key[2:])
-            return max(until, kept) if kept < NEVER else until
-        return max(record.touched + KEPT, self.cases.kept_until(key[2:]))
+        id, until = key[2:], record.touched + KEPT
+        if type(record) is Case:
+            return max(until, self.cases.kept_until(id))
+        until = max(until, record.closed + KEPT)
+        if id not in self.cases.by_calls:
+            return until
+        kept = self.cases.kept_until(id)
+        return max(until, kept) if kept < NEVER else until
 
     def _expire(self, key: str, record: Head | Case) -> None:
         self._expiry[self._until(key, record) // DAY][key] = None
