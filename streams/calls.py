@@ -1,7 +1,7 @@
 """A call and its units, as facts: every time point the earliest, every correction the latest, no matter the order.
 
 These structs are the records of the changelog as well (MessagePack arrays), so fields are only ever added at the end of
-`Call`.
+`Call`. They refer to nothing that refers to them, so the garbage collector (`gc`) need not know of them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Claim = tuple[Micros, str]
 Fact = tuple[str | int, ...]
 
 
-class Leg(msgspec.Struct, array_like=True, omit_defaults=True):
+class Leg(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
     """One unit on one call. Times are microseconds since the epoch, 0 where not known."""
 
     at: list[Micros] = msgspec.field(default_factory=lambda: [0] * 6)
@@ -72,7 +72,7 @@ class Ending(NamedTuple):
     result: str  # "": the profile or the units say it
 
 
-class Head(msgspec.Struct, array_like=True, omit_defaults=True):
+class Head(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
     """What a restore needs of a call that is closed: it comes first in the record, and is decoded without the rest."""
 
     seen: int = 0
@@ -86,7 +86,7 @@ class Head(msgspec.Struct, array_like=True, omit_defaults=True):
     ending: Ending | None = None  # None: it is open, or a unit's team is told by its statuses
 
 
-class Call(Head, array_like=True, omit_defaults=True):
+class Call(Head, array_like=True, omit_defaults=True, gc=False):
     """One call. Times are microseconds since the epoch, 0 where not known; codes are the profile's label values."""
 
     ids: bytes = b""  # 8-byte hashes of the ids of all events applied

@@ -46,6 +46,7 @@ from streams.caseload import Caseload
 from streams.cases import Case, Opening
 from streams.clock import DAY, Micros, local_hour, micros
 from streams.demand import Demand
+from streams.events import Heartbeat
 from streams.followups import NEVER
 from streams.programs import FIELDS, NO_TEAM, OTHER, Interval, Profile
 from streams.tally import RESULTS, Cell, Tally
@@ -154,12 +155,12 @@ def _add(counts: dict[int, dict[Cell, int]], day: int, cell: Cell, by: int) -> N
             del counts[day]
 
 
-_empty = blake2b(digest_size=8)
+_another = blake2b(digest_size=8).copy
 
 
 def hash8(text: str) -> bytes:
     """Eight bytes that stand for an id or a token."""
-    hashing = _empty.copy()  # to make one costs more than to use it
+    hashing = _another()  # to make one costs more than to use it
     hashing.update(text.encode())
     return hashing.digest()
 
@@ -211,7 +212,7 @@ class ProgramState:
         handler, topic = _HANDLERS[type(event)]
         applied = handler(self, event, at, now)
         if applied is not _DUPLICATE:
-            if type(event) is events.Heartbeat:
+            if type(event) is Heartbeat:
                 topic = event.topic
             if at > self.newest.get(topic, 0):
                 self.newest[topic] = at
@@ -273,7 +274,10 @@ class ProgramState:
     # --- calls ----------------------------------------------------------------------------------------------
 
     def _find(self, key: str) -> Call | None:
-        call = self.open.get(key) or self._hot.get(key)
+        return self.open.get(key) or self._find_closed(key)
+
+    def _find_closed(self, key: str) -> Call | None:
+        call = self._hot.get(key)
         if call is None and (packed := self._kept.get(key)) is not None:
             call = _call_decoder.decode(packed)
         return call
@@ -282,7 +286,7 @@ class ProgramState:
         key = "c/" + event.call
         id = hash8(event.id)
         call = self.open.get(key)
-        if call is None and (call := self._find(key)) is None:
+        if call is None and (call := self._find_closed(key)) is None:
             call = self.open[key] = Call(first=at, legs={}, claims=[], facts=[], era=self._era)
         elif id in call.ids:
             return _DUPLICATE
@@ -304,7 +308,7 @@ class ProgramState:
                 self._count(call, (tally.UNMAPPED, field, 1))
         if late:
             self._show(key, call, +1)
-        elif type(event) is events.CallClosed:
+        elif call.closed:
             self._close(key, call)
         else:
             self.waiting.changed(key)
@@ -354,7 +358,7 @@ class ProgramState:
     def _unit_reached(self, event: events.UnitEvent, at: Micros, call: Call, unmapped: Codes) -> None:
         leg = call.legs.get(event.unit)
         if leg is None:
-            leg = call.legs[event.unit] = Leg()
+            leg = call.legs[event.unit] = Leg([0] * 6)
         point = _POINT[type(event)]
         before = leg.at[point]
         if not before or at < before:
