@@ -47,6 +47,11 @@ def from_local(shown: Micros, zone: ZoneInfo) -> Micros:
     return shown - (_ahead_of_local(shown, zone) if ahead is None else ahead)
 
 
+def keeps_clock(shown: Micros, zone: ZoneInfo) -> bool:
+    """Whether the clock of a zone runs on all through a local day, one time of which is given."""
+    return _ahead_all_local_day(shown // DAY, zone) is not None
+
+
 def local_hour(at: Micros, zone: ZoneInfo) -> int:
     """The local hour, counted like days by `toordinal`: day x 24 + hour of the day."""
     return local_micros(at, zone) // HOUR + _EPOCH.toordinal() * 24

@@ -16,8 +16,10 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from streams.cases import Case, Opening
-from streams.clock import DAY, Micros, from_local, local_micros, utc
+from streams.clock import DAY, Micros, from_local, keeps_clock, local_micros, utc
 from streams.events import CASE_KINDS
 from streams.programs import OTHER, Checkpoint, Profile, duration
 from streams.times import Times
@@ -31,7 +33,7 @@ MISSED_FOR: Micros = 30 * DAY
 NEVER: Micros = 2**62
 
 
-class Followup(NamedTuple):
+class Followup(msgspec.Struct, frozen=True, gc=False):
     """One follow-up of a case: its checkpoint and its three times."""
 
     checkpoint: str
@@ -40,7 +42,7 @@ class Followup(NamedTuple):
     lapses: Micros
 
 
-class Row(NamedTuple):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """What the follow-ups of one sorted row share; the spans are from opening to due and from due to lapse."""
 
     team: str
@@ -62,16 +64,14 @@ class _Span(NamedTuple):
 
 
 class _Point(NamedTuple):
-    """A checkpoint of a plan, each span from the opening of the case."""
+    """A checkpoint of a plan: when it opens, is due and lapses, from the opening of the case."""
 
     id: str
-    opens: _Span
-    due: _Span
-    lapses: _Span
+    spans: list[_Span]
 
 
 def _point(of: Checkpoint) -> _Point:
-    return _Point(of.id, *(_Span(duration(text), text.endswith("d")) for text in (of.opens, of.due, of.lapses)))
+    return _Point(of.id, [_Span(duration(text), text.endswith("d")) for text in (of.opens, of.due, of.lapses)])
 
 
 class _Plan(NamedTuple):
@@ -98,6 +98,7 @@ class Plans:
             for kind in CASE_KINDS
         }
         self._plan = lru_cache(maxsize=32)(self._make)  # an event takes a case out and puts it back in
+        self._at_midnight = lru_cache(maxsize=256)(self._make_at_midnight)
 
     def of(self, opening: Opening) -> tuple[Followup, ...]:
         """The follow-ups of a case, by the version of its team in force on the local day of its opening."""
@@ -108,17 +109,37 @@ class Plans:
         return self._plan(opening).end
 
     def _make(self, opening: Opening) -> _Plan:
-        start, zone = opening.at, self._zone
-        shown = local_micros(start, zone)
+        shown = local_micros(opening.at, self._zone)
+        into_day = shown % DAY
+        plan = self._at_midnight(opening.team, opening.kind, opening.at - into_day, shown - into_day)
+        if plan is None:
+            return self._plan_of(opening.team, opening.kind, opening.at, shown)
+        moved = [
+            Followup(x.checkpoint, x.opens + into_day, x.due + into_day, x.lapses + into_day) for x in plan.followups
+        ]
+        return _Plan(tuple(moved), plan.end + into_day)
+
+    def _make_at_midnight(self, team: str, kind: str, start: Micros, shown: Micros) -> _Plan | None:
+        """The plan of a case that opens as a day begins; those of the day have the same, so much later.
+
+        None: not so, as the clock is changed on one of the days that are counted to.
+        """
+        spans = [span for _, points in self._versions.get((team, kind), ()) for point in points for span in point.spans]
+        if all(keeps_clock(shown + span.took, self._zone) for span in spans if span.days):
+            return self._plan_of(team, kind, start, shown)
+        return None
+
+    def _plan_of(self, team: str, kind: str, start: Micros, shown: Micros) -> _Plan:
+        """The plan of a case that opens at a time, when the program's clock shows `shown`."""
         found: list[Followup] = []
         end = start
-        for version, points in self._versions.get((opening.team, opening.kind), ()):
+        for version, points in self._versions.get((team, kind), ()):
             if not version.active(utc(shown).date()):
                 continue
             for point in points:
-                opens = point.opens.after(start, shown, zone)
-                due = max(opens, point.due.after(start, shown, zone))  # of 23 hours, a day is less than 24 h
-                lapses = max(due, point.lapses.after(start, shown, zone))
+                opens, due, lapses = [span.after(start, shown, self._zone) for span in point.spans]
+                due = max(opens, due)  # a day of 23 hours must not put 1 day before 24 hours
+                lapses = max(due, lapses)
                 found.append(Followup(point.id, opens, due, lapses))
                 end = max(end, lapses)
         return _Plan(tuple(found), end + MISSED_FOR)
