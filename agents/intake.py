@@ -146,13 +146,13 @@ class Intake:
         now = clock
         stamp: int | None = None  # the broker gives all records of a batch the same one
         profiles, homes = self._owner.profiles, self._owner.homes
-        partition = message.partition
+        partition, enter = message.partition, door.enter
         entered: defaultdict[str, list[_Entered]] = defaultdict(list)
         for record in records_of(message):
             if record.timestamp != stamp:
                 stamp = record.timestamp
                 now = arrival(stamp, clock)
-            found = door.enter(topic, record.key, record.value, profiles, now)
+            found = enter(topic, record.key, record.value, profiles, now)
             if isinstance(found, door.Rejected):
                 others.append(self._reject(message, record, found))
                 continue

@@ -14,6 +14,7 @@ DAY: Micros = 86_400 * SECOND
 HOUR: Micros = 3600 * SECOND
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_HOUR = _EPOCH.toordinal() * 24
 
 
 def micros(at: datetime) -> Micros:
@@ -54,7 +55,7 @@ def keeps_clock(shown: Micros, zone: ZoneInfo) -> bool:
 
 def local_hour(at: Micros, zone: ZoneInfo) -> int:
     """The local hour, counted like days by `toordinal`: day x 24 + hour of the day."""
-    return local_micros(at, zone) // HOUR + _EPOCH.toordinal() * 24
+    return local_micros(at, zone) // HOUR + _EPOCH_HOUR
 
 
 # How far a zone is ahead of UTC is asked several times an event, and `datetime` takes a microsecond to say it. No zone

@@ -197,6 +197,7 @@ class ProgramState:
         self._gone: list[str] = []
         self._era = 0
         self._labels = profile.labels
+        self._zone = profile.zone
         self.tally.start(tally.possible(profile))
         if records:
             self._restore(records)
@@ -428,10 +429,11 @@ class ProgramState:
     def _observe_leg(
         self, call: Call, unit: str, leg: Leg, intervals: Iterable[tuple[Interval, int, int, int]]
     ) -> None:
+        at = leg.at
         for interval, start, end, seen in intervals:
-            if not leg.seen & seen and leg.at[start] and leg.at[end]:
+            if at[start] and at[end] and not leg.seen & seen:
                 leg.seen |= seen
-                self._observe(call, unit, leg, interval, leg.at[end] - leg.at[start])
+                self._observe(call, unit, leg, interval, at[end] - at[start])
 
     def _observe(self, call: Call, unit: str, leg: Leg, interval: Interval, took: Micros) -> None:
         if took < 0:
@@ -518,7 +520,7 @@ class ProgramState:
     def _gauge(self, key: str, call: Head, cell: tuple[str, str, str], result: str, sign: int) -> None:
         """Add or take out what a closed call shows: team, area and outcome, and the result; "": the units say it."""
         team, area, outcome = cell
-        day = local_hour(call.closed, self.profile.zone) // 24
+        day = local_hour(call.closed, self._zone) // 24
         _add(self.closed_on, day, cell, sign)
         if result:
             _add(self._settled_on, day, (area, result), sign)
@@ -537,7 +539,9 @@ class ProgramState:
             opens = outcome in self.profile.followup_outcomes
             opening = Opening(call.closed, "encounter", intern(team), intern(area), id) if opens else None
             self.cases.set_by_call(id, opening)
-            self._expire_case(id, call)
+            self._expire(key, call)
+            if case := self.cases.records.get(id):
+                self._expire("k/" + id, case)
 
     def _known(self, key: str) -> bool:
         """Whether there is a record of this call or case."""
