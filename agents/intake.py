@@ -149,8 +149,9 @@ class Intake:
         partition, enter = message.partition, door.enter
         entered: defaultdict[str, list[_Entered]] = defaultdict(list)
         for record in records_of(message):
-            if record.timestamp != stamp:
-                stamp = record.timestamp
+            timestamp = record.timestamp
+            if timestamp != stamp:
+                stamp = timestamp
                 now = arrival(stamp, clock)
             found = enter(topic, record.key, record.value, profiles, now)
             if isinstance(found, door.Rejected):

@@ -132,13 +132,12 @@ class Call(Head, array_like=True, omit_defaults=True, gc=False):
         return self._latest(2)
 
     def _latest(self, field: Literal[1, 2]) -> str:
-        latest: Claim = (0, OTHER)
-        closed = self.closed
+        latest, label, closed = 0, OTHER, self.closed
         for claim in self.claims:
             at, code = claim[0], claim[field]
-            if code and at >= latest[0] and (at, code) > latest and not 0 < closed < at:
-                latest = at, code
-        return latest[1]
+            if code and (at > latest or (at == latest and code > label)) and not 0 < closed < at:
+                latest, label = at, code
+        return label
 
     @property
     def outcome_label(self) -> str:
@@ -162,16 +161,19 @@ class Call(Head, array_like=True, omit_defaults=True, gc=False):
     @property
     def police(self) -> tuple[str, Micros]:
         """How police were involved, and the time freed for them (microseconds, for `released`)."""
-        legs = self.legs.values()
-        police = [leg for leg in legs if leg.police]
-        if not police:
+        sent, left, care_left = False, [], 0  # left: when those that were on scene were cleared, 0 if they were not
+        for leg in self.legs.values():
+            if leg.police:
+                sent = True
+                if leg.at[ON_SCENE]:
+                    left.append(leg.at[CLEARED])
+            elif leg.care and leg.at[CLEARED] > care_left:
+                care_left = leg.at[CLEARED]
+        if not sent:
             return "none", 0
-        there = [leg for leg in police if leg.at[ON_SCENE]]
-        if not there:
+        if not left:
             return "cancelled", 0
-        care_left = max([leg.at[CLEARED] for leg in legs if leg.care], default=0)
-        left = [leg.at[CLEARED] for leg in there]
         last = max(left)
-        if last < care_left and all(left):
+        if all(left) and last < care_left:
             return "released", care_left - last
         return "stayed", 0

@@ -76,8 +76,8 @@ CALL_INTERVALS: tuple[tuple[Interval, int, int], ...] = (
     ("received_to_on_scene", ON_SCENE, SEEN_TO_ON_SCENE),
 )
 #: Of these, by time point, the ones that an event of a unit at that point can complete.
-_CALL_INTERVALS_AT = {point: [each for each in CALL_INTERVALS if each[1] == point] for point in range(6)}
-_LEG_INTERVALS_AT = {point: [each for each in LEG_INTERVALS if point in each[1:3]] for point in range(6)}
+_CALL_INTERVALS_AT = [tuple(each for each in CALL_INTERVALS if each[1] == point) for point in range(6)]
+_LEG_INTERVALS_AT = [tuple(each for each in LEG_INTERVALS if point in each[1:3]) for point in range(6)]
 _SEEN_TRANSPORT = 16
 _POINT: dict[type, int] = {
     events.UnitDispatched: DISPATCHED,
@@ -381,7 +381,8 @@ class ProgramState:
         if call.seen & SEEN_CLOSED or not leg.care:
             return
         # a unit that turns out to be the program's own only now brings all of its time points with it
-        self._observe_call(call, CALL_INTERVALS if new_here else _CALL_INTERVALS_AT[point])
+        if intervals := CALL_INTERVALS if new_here else _CALL_INTERVALS_AT[point]:
+            self._observe_call(call, intervals)
         self._observe_leg(call, event.unit, leg, LEG_INTERVALS if new_here else _LEG_INTERVALS_AT[point])
         if point == TRANSPORTING and not leg.seen & _SEEN_TRANSPORT:
             leg.seen |= _SEEN_TRANSPORT
