@@ -116,14 +116,15 @@ class Caseload:
 
     def kept_until(self, id: str) -> Micros:
         """Until when the records that tell of a case must be kept, for its follow-ups and for its being active."""
-        opening = self.opening(id)
+        opening, case = self.opening(id), self.records.get(id)
         if opening is None:
             return 0
-        case = self.records.get(id)
         if not (case and case.closed) and self.board.active_until(opening) == NEVER:
             return NEVER
-        both = [self.by_calls.get(id), case.opened if case else None]
-        return max(self.board.plans.end(each) for each in both if each)
+        end = self.board.plans.end
+        if case and case.opened and id in self.by_calls:
+            return max(end(case.opened), end(self.by_calls[id]))
+        return end(opening)
 
     def _take_out(self, id: str, checkpoint: str | None = None) -> list[Followup]:
         """Take a case off the board, or one follow-up of it; what was owed."""
