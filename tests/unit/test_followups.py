@@ -390,6 +390,23 @@ LONG = profile(
 )
 
 
+@pytest.mark.parametrize("late", [attempted(20 * D, "7d", "no_contact"), outreach(20 * D), attempted(20 * D)])
+def test_a_case_is_kept_45_days_from_its_last_event(bench: Bench, late: Any) -> None:
+    bench(opened(0), attempted(0, "odd"), late)
+    for minutes, kept in ((46 * D, True), (65 * D - H, True), (65 * D + H, False)):
+        beat(bench, minutes)
+        assert ("K1" in bench.state.cases.records) is kept
+
+
+def test_case_management_that_is_closed_goes_then(bench: Bench) -> None:
+    bench(opened(0, kind="case_management"), attempted(1))
+    beat(bench, 100 * D)
+    bench(case_closed(101 * D))
+    for minutes, kept in ((145 * D, True), (147 * D, False)):
+        beat(bench, minutes)
+        assert ("K1" in bench.state.cases.records) is kept
+
+
 def test_a_call_is_kept_as_long_as_its_missed_followup_is_shown() -> None:
     """A call goes 45 days after its close, a follow-up that lapses after 40 days is shown for 30 more."""
     bench, store = Bench(LONG), Store()
