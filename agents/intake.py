@@ -22,6 +22,7 @@ from agents.pipeline import Pipeline
 from streams import door, events
 from streams.clock import Micros, wall
 from streams.events import Topic
+from streams.state import ProgramState
 
 log = structlog.get_logger()
 
@@ -31,6 +32,9 @@ MOVED = "carewatch-moved-from"
 MOST_TOLD = 1000
 
 Headers = Sequence[tuple[str, bytes]]
+
+#: An event that may be applied: it, its `at`, the *now* of its record, and the record.
+_Entered = tuple[events.AnyEvent, Micros, Micros, Any]
 
 _NOT_APPLIED = door.Rejected("invalid_field", "could not be applied; see the log")
 
@@ -103,57 +107,72 @@ class Intake:
 
     def _handle(self, topic: Topic, message: Any) -> list[Awaitable[Any]]:
         """Apply the records of a message in one go; what was sent because of them."""
-        clock = now = wall()
+        clock = wall()
+        others: list[Awaitable[Any]] = []
+        applied: dict[str, list[type[events.Event]]] = {}
+        delays: list[Micros] = []
+        # program by program: what one state needs stays in the processor's cache meanwhile
+        for program, entered in self._enter(topic, message, clock, others).items():
+            state = self._owner.state(program)
+            assert state is not None, "a program whose home partition is assigned has a state"
+            kinds = applied[program] = []
+            for event, at, now, record in entered:
+                try:
+                    effect, unmapped = state.apply(event, now, at)
+                except Exception:
+                    # a bug of ours must not stop the feed, nor leave a half-applied event behind
+                    place = {"topic": topic, "partition": message.partition, "offset": record.offset}
+                    log.exception("could not be applied", **place)
+                    self._poison.add(_place(message, record))
+                    state = self._rebuild(program, message, record)
+                    others.append(self._reject(message, record, _NOT_APPLIED))
+                    continue
+                if effect == "duplicate":
+                    self._pipeline.duplicate[topic] += 1
+                    continue
+                if effect == "late":
+                    self._pipeline.late[topic] += 1
+                kinds.append(type(event))
+                delays.append(clock - at if clock > at else 0)
+                if unmapped:
+                    self._tell(program, unmapped)
+        self._pipeline.observe(topic, applied, delays)
+        return others
+
+    def _enter(
+        self, topic: Topic, message: Any, clock: Micros, others: list[Awaitable[Any]]
+    ) -> dict[str, list[_Entered]]:
+        """The events of a message that are ours to apply, by program; the others are sent where they belong."""
+        now = clock
         stamp: int | None = None  # the broker gives all records of a batch the same one
         profiles, homes = self._owner.profiles, self._owner.homes
-        partition = message.partition
-        others: list[Awaitable[Any]] = []
-        applied: defaultdict[str, list[type[events.Event]]] = defaultdict(list)
-        delays: list[Micros] = []
+        partition, enter = message.partition, door.enter
+        entered: defaultdict[str, list[_Entered]] = defaultdict(list)
         for record in records_of(message):
-            if record.timestamp != stamp:
-                stamp = record.timestamp
+            timestamp = record.timestamp
+            if timestamp != stamp:
+                stamp = timestamp
                 now = arrival(stamp, clock)
-            entered = door.enter(topic, record.key, record.value, profiles, now)
-            if isinstance(entered, door.Rejected):
-                others.append(self._reject(message, record, entered))
+            found = enter(topic, record.key, record.value, profiles, now)
+            if isinstance(found, door.Rejected):
+                others.append(self._reject(message, record, found))
                 continue
-            event, at = entered
+            event, at = found
             program = event.program
             if homes[program] != partition:
                 others.append(self._send_home(message, record, program))
                 continue
             if record.headers and any(name == MOVED for name, _ in record.headers):
                 self._pipeline.conflicts[program] += 1
-            state = self._owner.state(program)
-            assert state is not None, "a program whose home partition is assigned has a state"
-            try:
-                effect, unmapped = state.apply(event, now, at)
-            except Exception:
-                # a bug of ours must not stop the feed, nor leave a half-applied event behind
-                log.exception("could not be applied", topic=topic, partition=partition, offset=record.offset)
-                self._poison.add(_place(message, record))
-                self._rebuild(program, message, record)
-                others.append(self._reject(message, record, _NOT_APPLIED))
-                continue
-            if effect == "duplicate":
-                self._pipeline.duplicate[topic] += 1
-                continue
-            if effect == "late":
-                self._pipeline.late[topic] += 1
-            applied[program].append(type(event))
-            delays.append(clock - at if clock > at else 0)
-            if unmapped:
-                self._tell(program, unmapped)
-        self._pipeline.observe(topic, applied, delays)
-        return others
+            entered[program].append((event, at, now, record))
+        return entered
 
     def _send_home(self, message: Any, record: Any, program: str) -> Awaitable[Any]:
         """Send a record on to its program's own partition."""
         moved = [*record.headers, (MOVED, str(message.partition).encode())]
         return self._sender.send(message.topic, self._owner.homes[program], record.key, record.value, moved)
 
-    def _rebuild(self, program: str, message: Any, poison: Any) -> None:
+    def _rebuild(self, program: str, message: Any, poison: Any) -> ProgramState:
         """Set a program back to its stored records and apply again what came after them, without the poisonous ones."""
         self._owner.rebuild(program, self._stored(message.partition))
         state = self._owner.state(program)
@@ -161,13 +180,14 @@ class Intake:
         for each in (*self._changelog.unwritten(message.partition), message):
             for record in records_of(each):
                 if _place(each, record) == _place(message, poison):
-                    return
+                    return state
                 if _place(each, record) in self._poison:
                     continue
                 now = arrival(record.timestamp, wall())
                 event = door.decode(self._inputs[each.topic], record.key, record.value, [program], now)
                 if not isinstance(event, door.Rejected):
                     state.apply(event, now)
+        return state
 
     def _tell(self, program: str, codes: Iterable[tuple[str, str]]) -> None:
         """Log unknown codes, each once a process: a feed may send it with every call."""

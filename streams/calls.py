@@ -1,7 +1,7 @@
 """A call and its units, as facts: every time point the earliest, every correction the latest, no matter the order.
 
 These structs are the records of the changelog as well (MessagePack arrays), so fields are only ever added at the end of
-`Call`.
+`Call`. They refer to nothing that refers to them, so the garbage collector (`gc`) need not know of them.
 """
 
 from __future__ import annotations
@@ -21,13 +21,16 @@ STAGES = ("waiting", "dispatched", "en_route", "on_scene", "transporting")
 # Bits of `Call.seen`: what was counted once and must not be counted again.
 SEEN_RECEIVED, SEEN_CLOSED, SEEN_TO_DISPATCHED, SEEN_TO_ON_SCENE = 1, 2, 4, 8
 
+#: Results that an outcome tells.
+_BY_OUTCOME = {"resolved_by_other": "handled_by_other", "cancelled": "cancelled"}
+
 Claim = tuple[Micros, str]
 #: A counted fact: family, label values, amount. What a call once counted is kept with it, so that counters are
 #: a sum over records and never a number of their own that a crash could tear from its call.
 Fact = tuple[str | int, ...]
 
 
-class Leg(msgspec.Struct, array_like=True, omit_defaults=True):
+class Leg(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
     """One unit on one call. Times are microseconds since the epoch, 0 where not known."""
 
     at: list[Micros] = msgspec.field(default_factory=lambda: [0] * 6)
@@ -69,7 +72,7 @@ class Ending(NamedTuple):
     result: str  # "": the profile or the units say it
 
 
-class Head(msgspec.Struct, array_like=True, omit_defaults=True):
+class Head(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
     """What a restore needs of a call that is closed: it comes first in the record, and is decoded without the rest."""
 
     seen: int = 0
@@ -83,7 +86,7 @@ class Head(msgspec.Struct, array_like=True, omit_defaults=True):
     ending: Ending | None = None  # None: it is open, or a unit's team is told by its statuses
 
 
-class Call(Head, array_like=True, omit_defaults=True):
+class Call(Head, array_like=True, omit_defaults=True, gc=False):
     """One call. Times are microseconds since the epoch, 0 where not known; codes are the profile's label values."""
 
     ids: bytes = b""  # 8-byte hashes of the ids of all events applied
@@ -110,12 +113,13 @@ class Call(Head, array_like=True, omit_defaults=True):
 
     def first_to(self, point: int) -> tuple[str, Leg] | None:
         """The first CARE unit that reached a time point (ties by unit id)."""
-        first: tuple[Micros, str] | None = None
+        found: tuple[str, Leg] | None = None
+        first: Micros = 0
         for unit, leg in self.legs.items():
             at = leg.at[point]
-            if at and leg.care and (first is None or (at, unit) < first):
-                first = at, unit
-        return (first[1], self.legs[first[1]]) if first else None
+            if at and (found is None or at < first or (at == first and unit < found[0])) and leg.care:
+                found, first = (unit, leg), at
+        return found
 
     @property
     def call_type(self) -> str:
@@ -128,12 +132,12 @@ class Call(Head, array_like=True, omit_defaults=True):
         return self._latest(2)
 
     def _latest(self, field: Literal[1, 2]) -> str:
-        latest: Claim = (0, OTHER)
+        latest, label, closed = 0, OTHER, self.closed
         for claim in self.claims:
             at, code = claim[0], claim[field]
-            if code and (at, code) > latest and not 0 < self.closed < at:
-                latest = at, code
-        return latest[1]
+            if code and (at > latest or (at == latest and code > label)) and not 0 < closed < at:
+                latest, label = at, code
+        return label
 
     @property
     def outcome_label(self) -> str:
@@ -141,15 +145,13 @@ class Call(Head, array_like=True, omit_defaults=True):
         return self.outcome[1] if self.outcome else UNRECORDED
 
     @property
-    def result(self) -> str:
-        """Its result, as far as it is told by the call itself; "" where it is not."""
-        if self.first_to(ON_SCENE):
-            return "served"
+    def unserved(self) -> str:
+        """Its result if no CARE unit was on scene, as far as it is told by the call itself; "" where it is not."""
         if self.ineligible:
             return "ineligible"
         if self.reason:
             return self.reason[1]
-        return {"resolved_by_other": "handled_by_other", "cancelled": "cancelled"}.get(self.outcome_label, "")
+        return _BY_OUTCOME.get(self.outcome[1], "") if self.outcome else ""
 
     @property
     def stage(self) -> str:
@@ -159,14 +161,19 @@ class Call(Head, array_like=True, omit_defaults=True):
     @property
     def police(self) -> tuple[str, Micros]:
         """How police were involved, and the time freed for them (microseconds, for `released`)."""
-        legs = [leg for leg in self.legs.values() if leg.police]
-        if not legs:
+        sent, left, care_left = False, [], 0  # left: when those that were on scene were cleared, 0 if they were not
+        for leg in self.legs.values():
+            if leg.police:
+                sent = True
+                if leg.at[ON_SCENE]:
+                    left.append(leg.at[CLEARED])
+            elif leg.care and leg.at[CLEARED] > care_left:
+                care_left = leg.at[CLEARED]
+        if not sent:
             return "none", 0
-        there = [leg for leg in legs if leg.at[ON_SCENE]]
-        if not there:
+        if not left:
             return "cancelled", 0
-        care = max((leg.at[CLEARED] for _, leg in self.care_legs()), default=0)
-        last = max(leg.at[CLEARED] for leg in there)
-        if all(leg.at[CLEARED] for leg in there) and last < care:
-            return "released", care - last
+        last = max(left)
+        if all(left) and last < care_left:
+            return "released", care_left - last
         return "stayed", 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streams import events, tally
 from streams.calls import Fact
-from streams.cases import Case, Opening
+from streams.cases import DONE, Case, Opening
 from streams.clock import Micros
 from streams.followups import MISSED_FOR, NEVER, Board, Followup
 from streams.programs import OTHER, Profile
@@ -53,6 +53,10 @@ class Caseload:
         self.records[id] = case
         self._put_in(id, before)
 
+    def begin(self, id: str, case: Case) -> None:
+        """A new case, before its first event is written into it: that changes nothing on the board."""
+        self.records[id] = case
+
     def drop(self, id: str) -> Case:
         """Take a case's record away."""
         before = self._take_out(id)
@@ -63,22 +67,32 @@ class Caseload:
     def apply(self, event: events.AnyCaseEvent, at: Micros, id: bytes) -> list[Fact]:
         """Write an event into its case, whose record is there; the facts that it is the first to tell."""
         case = self.records[event.case]
-        before = self._take_out(event.case)
         case.ids += id
-        case.newest = max(case.newest, at)
+        if at > case.newest:
+            case.newest = at
+        # what is taken off the board and put on it again is only what the event may change there
         match event:
+            case events.FollowupAttempted():
+                attempt = at, event.followup, str(event.result)
+                if event.result in DONE:
+                    before = self._take_out(event.case, event.followup)
+                    case.attempts.append(attempt)
+                    self._put_in(event.case, before, event.followup)
+                else:
+                    case.attempts.append(attempt)
+            case events.OutreachAttempted():
+                case.outreach.append((at, event.located))
             case events.CaseOpened():
                 team = self._profile.label_of("team", event.team)
                 area = self._profile.label_of("area", event.area or OTHER)
                 opened = Opening(at, str(event.kind), team, area, event.call or "")
+                before = self._take_out(event.case)
                 case.opened = min(case.opened or opened, opened)
-            case events.FollowupAttempted():
-                case.attempts.append((at, event.followup, str(event.result)))
-            case events.OutreachAttempted():
-                case.outreach.append((at, event.located))
+                self._put_in(event.case, before)
             case events.CaseClosed():
+                before = self._take_out(event.case)
                 case.closed = min(case.closed or at, at)
-        self._put_in(event.case, before)
+                self._put_in(event.case, before)
         facts = self._facts(event)
         case.facts += facts
         return facts
@@ -102,22 +116,25 @@ class Caseload:
 
     def kept_until(self, id: str) -> Micros:
         """Until when the records that tell of a case must be kept, for its follow-ups and for its being active."""
-        opening = self.opening(id)
+        opening, case = self.opening(id), self.records.get(id)
         if opening is None:
             return 0
-        case = self.records.get(id)
         if not (case and case.closed) and self.board.active_until(opening) == NEVER:
             return NEVER
-        both = [self.by_calls.get(id), case.opened if case else None]
-        return max(self.board.plans.end(each) for each in both if each)
+        end = self.board.plans.end
+        if case and case.opened and id in self.by_calls:
+            return max(end(case.opened), end(self.by_calls[id]))
+        return end(opening)
 
-    def _take_out(self, id: str) -> list[Followup]:
+    def _take_out(self, id: str, checkpoint: str | None = None) -> list[Followup]:
+        """Take a case off the board, or one follow-up of it; what was owed."""
         opening = self.opening(id)
-        return self.board.change(id, opening, self.records.get(id), -1) if opening else []
+        return self.board.change(id, opening, self.records.get(id), -1, checkpoint) if opening else []
 
-    def _put_in(self, id: str, before: list[Followup]) -> None:
+    def _put_in(self, id: str, before: list[Followup], checkpoint: str | None = None) -> None:
+        """Put on the board what was taken out, as it is now."""
         opening = self.opening(id)
-        now = self.board.change(id, opening, self.records.get(id), +1) if opening else []
+        now = self.board.change(id, opening, self.records.get(id), +1, checkpoint) if opening else []
         if self.told_upto:
             told, known = self._past(before), self._past(now)
             for moment in told.keys() | known.keys():

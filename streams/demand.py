@@ -31,14 +31,17 @@ class Demand:
         """Add a call, or take it out."""
         hour = local_hour(received, self._zone)
         results = self._hours[hour]
-        if sign > 0:
-            results.setdefault(result, array("q")).append(received)
-        else:
+        if sign < 0:
             results[result].remove(received)
             if not any(results.values()):
                 del self._hours[hour]
+        elif result in results:
+            results[result].append(received)
+        else:
+            results[result] = array("q", (received,))
         if hour > self._first:
-            self._sums[_of_week(hour, result)] += sign
+            of_week = _of_week(hour, result)
+            self._sums[of_week] = self._sums.get(of_week, 0) + sign  # `+=` would ask the Counter for what is missing
 
     def since(self, now: Micros, days: int) -> Counter[HourOfWeek]:
         """Calls received in the local days before now."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import Literal, NamedTuple, get_args
 
 import msgspec
 
 from streams import events
 from streams.clock import Micros, micros
+from streams.events import Heartbeat
 
 Reason = Literal[
     "not_json",
@@ -36,10 +37,10 @@ class Rejected(NamedTuple):
     detail: str
 
 
-_decoders: dict[events.Topic, msgspec.json.Decoder[events.AnyEvent]] = {
-    "dispatch": msgspec.json.Decoder(events.DispatchEvent),
-    "status": msgspec.json.Decoder(events.StatusEvent),
-    "followup": msgspec.json.Decoder(events.FollowupEvent),
+_decode: dict[events.Topic, Callable[[bytes], events.AnyEvent]] = {
+    "dispatch": msgspec.json.Decoder(events.DispatchEvent).decode,
+    "status": msgspec.json.Decoder(events.StatusEvent).decode,
+    "followup": msgspec.json.Decoder(events.FollowupEvent).decode,
 }
 
 
@@ -63,7 +64,7 @@ def enter(
     if len(value) > MAX_BYTES:
         return Rejected("too_large", f"{len(value)} bytes, at most {MAX_BYTES} are taken")
     try:
-        event = _decoders[topic].decode(value)
+        event = _decode[topic](value)
         if not value.isascii():
             value.decode()  # the decoder does not look into the strings of fields it drops
     except msgspec.ValidationError as error:
@@ -72,16 +73,17 @@ def enter(
         return _NOT_JSON
     except RecursionError:
         return _TOO_DEEP
-    if event.program not in programs:
+    program = event.program
+    if program not in programs:
         return Rejected("unknown_program", "no profile of this program is loaded")
-    if key is None or key != event.program.encode():
+    if key != program.encode():
         return Rejected("wrong_key", "the record's key is not the event's program")
     at = micros(event.at)
     if at > now + MAX_AHEAD:
         return Rejected("future", "at is more than 10 minutes ahead of the clock")
     if at < OLDEST:
         return Rejected("invalid_field", "at is before 1970-01-02: a broken clock")
-    if type(event) is events.Heartbeat and event.topic != topic:
+    if type(event) is Heartbeat and event.topic != topic:
         return Rejected("invalid_field", f"a heartbeat on {topic} names another topic")
     return event, at
 

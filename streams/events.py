@@ -49,8 +49,11 @@ CASE_KINDS: tuple[str, ...] = get_args(CaseKind)
 ATTEMPT_RESULTS: tuple[str, ...] = get_args(AttemptResult)
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
-    """What every event carries. `at` is when it happened, not when it was sent."""
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", gc=False):
+    """What every event carries. `at` is when it happened, not when it was sent.
+
+    Nothing in an event can refer to it, so the garbage collector (`gc`) need not know of it.
+    """
 
     id: EventId
     program: Code

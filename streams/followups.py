@@ -12,14 +12,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import msgspec
 
 from streams.cases import Case, Opening
-from streams.clock import DAY, Micros, micros
+from streams.clock import DAY, Micros, from_local, keeps_clock, local_micros, utc
 from streams.events import CASE_KINDS
-from streams.programs import OTHER, Profile, duration
+from streams.programs import OTHER, Checkpoint, Profile, duration
 from streams.times import Times
 
 STATES = ("scheduled", "open", "overdue", "missed")
@@ -31,7 +33,7 @@ MISSED_FOR: Micros = 30 * DAY
 NEVER: Micros = 2**62
 
 
-class Followup(NamedTuple):
+class Followup(msgspec.Struct, frozen=True, gc=False):
     """One follow-up of a case: its checkpoint and its three times."""
 
     checkpoint: str
@@ -40,7 +42,7 @@ class Followup(NamedTuple):
     lapses: Micros
 
 
-class Row(NamedTuple):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """What the follow-ups of one sorted row share; the spans are from opening to due and from due to lapse."""
 
     team: str
@@ -53,17 +55,30 @@ class Row(NamedTuple):
 class _Span(NamedTuple):
     """A duration of a plan: local calendar days, or elapsed time."""
 
-    days: int
-    elapsed: Micros
+    took: Micros
+    days: bool
 
-    def after(self, start: Micros, local: datetime) -> Micros:
-        """The time so long after a start, which is given as local time too."""
-        return micros(local + timedelta(days=self.days)) if self.days else start + self.elapsed
+    def after(self, start: Micros, shown: Micros, zone: ZoneInfo) -> Micros:
+        """The time so long after a start, at which the zone's clock showed `shown`."""
+        return from_local(shown + self.took, zone) if self.days else start + self.took
 
 
-def _span(text: str) -> _Span:
-    took = duration(text)
-    return _Span(took // DAY, 0) if text.endswith("d") else _Span(0, took)
+class _Point(NamedTuple):
+    """A checkpoint of a plan: when it opens, is due and lapses, from the opening of the case."""
+
+    id: str
+    spans: list[_Span]
+
+
+def _point(of: Checkpoint) -> _Point:
+    return _Point(of.id, [_Span(duration(text), text.endswith("d")) for text in (of.opens, of.due, of.lapses)])
+
+
+class _Plan(NamedTuple):
+    """What is planned for one case."""
+
+    followups: tuple[Followup, ...]
+    end: Micros
 
 
 class Plans:
@@ -71,38 +86,63 @@ class Plans:
 
     def __init__(self, profile: Profile) -> None:
         """Plans of this profile."""
-        self._profile = profile
-        self._points = {
+        self._zone = profile.zone
+        #: (team, kind of case) -> the versions of the team, each with its checkpoints.
+        self._versions = {
             (team.code, kind): [
-                (version, point.id, [_span(text) for text in (point.opens, point.due, point.lapses)])
+                (version, [_point(point) for point in version.followups if kind in point.kinds])
                 for version in profile.teams
                 if version.code == team.code
-                for point in version.followups
-                if kind in point.kinds
             ]
             for team in profile.teams
             for kind in CASE_KINDS
         }
-        self.of = lru_cache(maxsize=32)(self._of)  # an event takes a case out and puts it back in
+        self._plan = lru_cache(maxsize=32)(self._make)  # an event takes a case out and puts it back in
+        self._at_midnight = lru_cache(maxsize=256)(self._make_at_midnight)
 
-    def _of(self, opening: Opening) -> tuple[Followup, ...]:
+    def of(self, opening: Opening) -> tuple[Followup, ...]:
         """The follow-ups of a case, by the version of its team in force on the local day of its opening."""
-        points = self._points.get((opening.team, opening.kind))
-        if not points:
-            return ()
-        local = self._profile.local(opening.at)
-        day = local.date()
-        found: list[Followup] = []
-        for team, checkpoint, spans in points:
-            if team.active(day):
-                opens, due, lapses = [span.after(opening.at, local) for span in spans]
-                due = max(opens, due)  # a day of 23 hours must not put 1 day before 24 hours
-                found.append(Followup(checkpoint, opens, due, max(due, lapses)))
-        return tuple(found)
+        return self._plan(opening).followups
 
     def end(self, opening: Opening) -> Micros:
         """When there is nothing more to show of the case's follow-ups: 30 days after the last lapse (or the opening)."""
-        return max((each.lapses for each in self.of(opening)), default=opening.at) + MISSED_FOR
+        return self._plan(opening).end
+
+    def _make(self, opening: Opening) -> _Plan:
+        shown = local_micros(opening.at, self._zone)
+        into_day = shown % DAY
+        plan = self._at_midnight(opening.team, opening.kind, opening.at - into_day, shown - into_day)
+        if plan is None:
+            return self._plan_of(opening.team, opening.kind, opening.at, shown)
+        moved = [
+            Followup(x.checkpoint, x.opens + into_day, x.due + into_day, x.lapses + into_day) for x in plan.followups
+        ]
+        return _Plan(tuple(moved), plan.end + into_day)
+
+    def _make_at_midnight(self, team: str, kind: str, start: Micros, shown: Micros) -> _Plan | None:
+        """The plan of a case that opens as a day begins; those of the day have the same, so much later.
+
+        None: not so, as the clock is changed on one of the days that are counted to.
+        """
+        spans = [span for _, points in self._versions.get((team, kind), ()) for point in points for span in point.spans]
+        if all(keeps_clock(shown + span.took, self._zone) for span in spans if span.days):
+            return self._plan_of(team, kind, start, shown)
+        return None
+
+    def _plan_of(self, team: str, kind: str, start: Micros, shown: Micros) -> _Plan:
+        """The plan of a case that opens at a time, when the program's clock shows `shown`."""
+        found: list[Followup] = []
+        end = start
+        for version, points in self._versions.get((team, kind), ()):
+            if not version.active(utc(shown).date()):
+                continue
+            for point in points:
+                opens, due, lapses = [span.after(start, shown, self._zone) for span in point.spans]
+                due = max(opens, due)  # a day of 23 hours must not put 1 day before 24 hours
+                lapses = max(due, lapses)
+                found.append(Followup(point.id, opens, due, lapses))
+                end = max(end, lapses)
+        return _Plan(tuple(found), end + MISSED_FOR)
 
 
 class Board:
@@ -129,10 +169,17 @@ class Board:
             for result in RESULTS
         }
 
-    def change(self, id: str, opening: Opening, case: Case | None, by: int) -> list[Followup]:
-        """Put a case in (+1), or take it out as it was put in (-1); its follow-ups that are not resolved."""
+    def change(
+        self, id: str, opening: Opening, case: Case | None, by: int, checkpoint: str | None = None
+    ) -> list[Followup]:
+        """Put a case in (+1), or take it out as it was put in (-1); its follow-ups that are not resolved.
+
+        With a checkpoint: only its follow-up, where the case stays as active as it is.
+        """
         owed: list[Followup] = []
         for each in self.plans.of(opening):
+            if checkpoint is not None and each.checkpoint != checkpoint:
+                continue
             resolved = case.resolved(each.checkpoint) if case else None
             if resolved is None:
                 owed.append(each)
@@ -143,7 +190,7 @@ class Board:
                 if result == "completed" and at >= each.due:
                     result = "completed_late"
                 self._done[opening.team, each.checkpoint, result].change(each.due, "", by)
-        if not (case and case.closed):
+        if checkpoint is None and not (case and case.closed):
             self._ends[opening.kind].change(self.active_until(opening), "", by)
         return owed
 

@@ -70,7 +70,7 @@ class Shift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"fr
 
     def covers(self, at: datetime) -> bool:
         """Whether the local time is inside: `from` <= at < `until`, by the wall clock."""
-        now = at.time().replace(tzinfo=None)
+        now = at.time()
         today = DAYS[at.weekday()] in self.days
         if self.from_ < self.until:
             return today and self.from_ <= now < self.until
@@ -188,7 +188,11 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def covering(self, area: str, at: datetime) -> list[Team]:
         """Teams in force on the local day that cover the area, working or not."""
         day = at.date()
-        return [team for team in self.teams if area in team.areas and team.active(day)]
+        return [team for team in self._teams_by_area.get(area, ()) if team.active(day)]
+
+    @cached_property
+    def _teams_by_area(self) -> dict[str, list[Team]]:
+        return {area: [team for team in self.teams if area in team.areas] for area in self.areas}
 
     @cached_property
     def targets(self) -> dict[tuple[str, Interval], Micros]:

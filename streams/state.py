@@ -46,6 +46,7 @@ from streams.caseload import Caseload
 from streams.cases import Case, Opening
 from streams.clock import DAY, Micros, local_hour, micros
 from streams.demand import Demand
+from streams.events import Heartbeat
 from streams.followups import NEVER
 from streams.packed import pack
 from streams.programs import FIELDS, NO_TEAM, OTHER, Interval, Profile
@@ -76,8 +77,8 @@ CALL_INTERVALS: tuple[tuple[Interval, int, int], ...] = (
     ("received_to_on_scene", ON_SCENE, SEEN_TO_ON_SCENE),
 )
 #: Of these, by time point, the ones that an event of a unit at that point can complete.
-_CALL_INTERVALS_AT = {point: [each for each in CALL_INTERVALS if each[1] == point] for point in range(6)}
-_LEG_INTERVALS_AT = {point: [each for each in LEG_INTERVALS if point in each[1:3]] for point in range(6)}
+_CALL_INTERVALS_AT = [tuple(each for each in CALL_INTERVALS if each[1] == point) for point in range(6)]
+_LEG_INTERVALS_AT = [tuple(each for each in LEG_INTERVALS if point in each[1:3]) for point in range(6)]
 _SEEN_TRANSPORT = 16
 _POINT: dict[type, int] = {
     events.UnitDispatched: DISPATCHED,
@@ -87,6 +88,9 @@ _POINT: dict[type, int] = {
     events.UnitAtDestination: AT_DESTINATION,
     events.UnitCleared: CLEARED,
 }
+
+#: Events after which a case and its call may go sooner than was thought.
+_MOVES_EXPIRY = frozenset((events.CaseOpened, events.CaseClosed))
 
 Effect = Literal["applied", "late", "duplicate"]
 #: Codes that the profile does not know: (field, code).
@@ -137,12 +141,26 @@ def _place(change: tuple[str, bytes | None]) -> int:
     return _PLACES["gone" if packed is None and key[0] == "u" else key[0]]
 
 
-_empty = blake2b(digest_size=8)
+def _add(counts: dict[int, dict[Cell, int]], day: int, cell: Cell, by: int) -> None:
+    """Change a count of a day; what is at zero is not kept."""
+    of_day = counts.get(day)
+    if of_day is None:
+        of_day = counts[day] = {}
+    count = of_day.get(cell, 0) + by
+    if count:
+        of_day[cell] = count
+    else:
+        del of_day[cell]
+        if not of_day:
+            del counts[day]
+
+
+_another = blake2b(digest_size=8).copy
 
 
 def hash8(text: str) -> bytes:
     """Eight bytes that stand for an id or a token."""
-    hashing = _empty.copy()  # to make one costs more than to use it
+    hashing = _another()  # to make one costs more than to use it
     hashing.update(text.encode())
     return hashing.digest()
 
@@ -165,9 +183,9 @@ class ProgramState:
         self.told = Told()
         self.newest: dict[str, Micros] = {}
         #: Closed calls by local day of closing: (team, area, outcome) -> calls.
-        self.closed_on: dict[int, Counter[Cell]] = defaultdict(Counter)
+        self.closed_on: dict[int, dict[Cell, int]] = {}
         #: The same calls: (area, result) -> calls, and the keys of those whose result asks for units, see `demand_on`.
-        self._settled_on: dict[int, Counter[Cell]] = defaultdict(Counter)
+        self._settled_on: dict[int, dict[Cell, int]] = {}
         self._unsettled_on: dict[int, set[str]] = defaultdict(set)
         self.demand = Demand(profile.zone)
         self.people: Counter[int] = Counter()
@@ -184,6 +202,7 @@ class ProgramState:
         self._gone: list[str] = []
         self._era = 0
         self._labels = profile.labels
+        self._zone = profile.zone
         self.tally.start(tally.possible(profile))
         if self._records:
             self._restore()
@@ -199,7 +218,7 @@ class ProgramState:
         handler, topic = _HANDLERS[type(event)]
         applied = handler(self, event, at, now)
         if applied is not _DUPLICATE:
-            if type(event) is events.Heartbeat:
+            if type(event) is Heartbeat:
                 topic = event.topic
             if at > self.newest.get(topic, 0):
                 self.newest[topic] = at
@@ -263,7 +282,10 @@ class ProgramState:
     # --- calls ----------------------------------------------------------------------------------------------
 
     def _find(self, key: str) -> Call | None:
-        call = self.open.get(key) or self._hot.get(key)
+        return self.open.get(key) or self._find_closed(key)
+
+    def _find_closed(self, key: str) -> Call | None:
+        call = self._hot.get(key)
         if call is None and (packed := self._records.get(key)) is not None and key not in self._leaving:
             call = _call_decoder.decode(packed)
         return call
@@ -272,7 +294,7 @@ class ProgramState:
         key = "c/" + event.call
         id = hash8(event.id)
         call = self.open.get(key)
-        if call is None and (call := self._find(key)) is None:
+        if call is None and (call := self._find_closed(key)) is None:
             call = self.open[key] = Call(first=at, legs={}, claims=[], facts=[], era=self._era)
         elif id in call.ids:
             return _DUPLICATE
@@ -294,7 +316,7 @@ class ProgramState:
                 self._count(call, (tally.UNMAPPED, field, 1))
         if late:
             self._show(key, call, +1)
-        elif type(event) is events.CallClosed:
+        elif call.closed:
             self._close(key, call)
         else:
             self.waiting.changed(key)
@@ -344,7 +366,7 @@ class ProgramState:
     def _unit_reached(self, event: events.UnitEvent, at: Micros, call: Call, unmapped: Codes) -> None:
         leg = call.legs.get(event.unit)
         if leg is None:
-            leg = call.legs[event.unit] = Leg()
+            leg = call.legs[event.unit] = Leg([0] * 6)
         point = _POINT[type(event)]
         before = leg.at[point]
         if not before or at < before:
@@ -366,7 +388,8 @@ class ProgramState:
         if call.seen & SEEN_CLOSED or not leg.care:
             return
         # a unit that turns out to be the program's own only now brings all of its time points with it
-        self._observe_call(call, CALL_INTERVALS if new_here else _CALL_INTERVALS_AT[point])
+        if intervals := CALL_INTERVALS if new_here else _CALL_INTERVALS_AT[point]:
+            self._observe_call(call, intervals)
         self._observe_leg(call, event.unit, leg, LEG_INTERVALS if new_here else _LEG_INTERVALS_AT[point])
         if point == TRANSPORTING and not leg.seen & _SEEN_TRANSPORT:
             leg.seen |= _SEEN_TRANSPORT
@@ -414,10 +437,11 @@ class ProgramState:
     def _observe_leg(
         self, call: Call, unit: str, leg: Leg, intervals: Iterable[tuple[Interval, int, int, int]]
     ) -> None:
+        at = leg.at
         for interval, start, end, seen in intervals:
-            if not leg.seen & seen and leg.at[start] and leg.at[end]:
+            if at[start] and at[end] and not leg.seen & seen:
                 leg.seen |= seen
-                self._observe(call, unit, leg, interval, leg.at[end] - leg.at[start])
+                self._observe(call, unit, leg, interval, at[end] - at[start])
 
     def _observe(self, call: Call, unit: str, leg: Leg, interval: Interval, took: Micros) -> None:
         if took < 0:
@@ -432,7 +456,7 @@ class ProgramState:
         self.waiting.closed(key)
         self._hot[key] = call
         shown = self._shown(call)
-        team, area, outcome, result = shown
+        (team, area, outcome, _), result = shown
         self._count(call, (tally.CLOSED, team, area, call.call_type, outcome, 1))
         self._count(call, (tally.DEMAND, area, result, 1))
         involvement, freed = call.police
@@ -454,13 +478,9 @@ class ProgramState:
         known = self.units.get(unit)
         return known.team_at(leg.first) if known else OTHER
 
-    def _team_of(self, call: Call) -> str:
-        reached = call.first_to(ON_SCENE) or call.first_to(DISPATCHED)
-        return self.team(*reached) if reached else NO_TEAM
-
     def result(self, call: Call) -> str:
         """Result of a call (`care_demand_total`): the first of the contract's list that fits."""
-        return call.result or self._outside(call.area, call.start) or self._unmet(call)
+        return self._shown(call)[1]
 
     def _outside(self, area: str, start: Micros) -> str:
         """`outside_area` or `outside_hours`; "" where a team covers the area and works at that time."""
@@ -482,18 +502,23 @@ class ProgramState:
             return "not_triaged"
         return "unknown"
 
-    def _shown(self, call: Call) -> tuple[str, str, str, str]:
-        """Team, area, outcome and result of a closed call, by what is known now."""
-        return self._team_of(call), call.area, call.outcome_label, self.result(call)
+    def _shown(self, call: Call) -> tuple[Ending, str]:
+        """How a closed call ended by its own record, and its result by what is known now."""
+        served = call.first_to(ON_SCENE)
+        reached = served or call.first_to(DISPATCHED)
+        team = self.team(*reached) if reached else NO_TEAM
+        area, told = call.area, "served" if served else call.unserved
+        result = told or self._outside(area, call.start) or self._unmet(call)
+        return Ending(team, area, call.outcome_label, told), result
 
-    def _show(self, key: str, call: Call, sign: int, shown: tuple[str, str, str, str] | None = None) -> None:
+    def _show(self, key: str, call: Call, sign: int, shown: tuple[Ending, str] | None = None) -> None:
         """Add a closed call to the gauges, or take it out of them before it changes."""
         heirs = [(unit, leg.first) for unit, leg in call.legs.items() if leg.team is None and leg.care]
-        team, area, outcome, result = shown or self._shown(call)
+        ending, result = shown or self._shown(call)
         if sign > 0:
-            call.ending = None if heirs else Ending(team, area, outcome, call.result)
-        by_units = not call.result and result in _BY_UNITS
-        self._gauge(key, call, (team, area, outcome), "" if by_units else result, sign)
+            call.ending = None if heirs else ending
+        by_units = not ending.result and result in _BY_UNITS
+        self._gauge(key, call, ending[:3], "" if by_units else result, sign)
         for unit, first in heirs:
             if sign > 0:
                 self._heirs[unit][key] = first
@@ -503,20 +528,10 @@ class ProgramState:
     def _gauge(self, key: str, call: Head, cell: tuple[str, str, str], result: str, sign: int) -> None:
         """Add or take out what a closed call shows: team, area and outcome, and the result; "": the units say it."""
         team, area, outcome = cell
-        day = local_hour(call.closed, self.profile.zone) // 24
-        closed_on = self.closed_on[day]
-        closed_on[cell] += sign
-        if not closed_on[cell]:
-            del closed_on[cell]
-            if not closed_on:
-                del self.closed_on[day]
+        day = local_hour(call.closed, self._zone) // 24
+        _add(self.closed_on, day, cell, sign)
         if result:
-            settled = self._settled_on[day]
-            settled[area, result] += sign
-            if not settled[area, result]:
-                del settled[area, result]
-                if not settled:
-                    del self._settled_on[day]
+            _add(self._settled_on, day, (area, result), sign)
         elif sign > 0:
             self._unsettled_on[day].add(key)
         else:
@@ -532,15 +547,19 @@ class ProgramState:
             opens = outcome in self.profile.followup_outcomes
             opening = Opening(call.closed, "encounter", intern(team), intern(area), id) if opens else None
             self.cases.set_by_call(id, opening)
-            self._expire_case(id, call)
+            self._expire(key, call)
+            if case := self.cases.records.get(id):
+                self._expire("k/" + id, case)
 
     def _known(self, key: str) -> bool:
         """Whether there is a record of this call or case."""
         return key[2:] in self.cases.records if key[0] == "k" else self._find(key) is not None
 
     def _person(self, person: int, sign: int) -> None:
-        self.people[person] += sign
-        if not self.people[person]:
+        calls_and_cases = self.people.get(person, 0) + sign
+        if calls_and_cases:
+            self.people[person] = calls_and_cases
+        else:
             del self.people[person]
 
     # --- units, feeds, cases --------------------------------------------------------------------------------
@@ -584,12 +603,14 @@ class ProgramState:
     def _case(self, event: events.AnyCaseEvent, at: Micros, now: Micros) -> Applied:
         case = self.cases.records.get(event.case)
         id = hash8(event.id)
+        is_new = case is None
         if case is None:
             case = Case(attempts=[], outreach=[], facts=[], era=self._era)
-            self.cases.put(event.case, case)
+            self.cases.begin(event.case, case)
         elif id in case.ids:
             return _DUPLICATE
-        case.touched = max(case.touched, now)
+        if now > case.touched:
+            case.touched = now
         for fact in self.cases.apply(event, at, id):
             self.tally.add(fact)
         unmapped: list[tuple[str, str]] = []
@@ -602,7 +623,9 @@ class ProgramState:
                 person = (at, int.from_bytes(hash8(f"{event.program}/{event.person}"), "big"))
                 case.person = min(case.person or person, person)
                 self._person(case.person[1], +1)
-        self._expire_case(event.case, self._find("c/" + event.case))
+        # others only put off the day when it goes, and are found out on that day
+        if is_new or type(event) in _MOVES_EXPIRY:
+            self._expire_case(event.case, self._find("c/" + event.case))
         self._dirty["k/" + event.case] = None
         return Applied("applied", tuple(unmapped)) if unmapped else _APPLIED
 
@@ -610,13 +633,14 @@ class ProgramState:
 
     def _until(self, key: str, record: Head | Case) -> Micros:
         """When a closed call or a case goes: not as long as follow-ups of the case depend on it."""
-        if isinstance(record, Head):
-            until = max(record.closed, record.touched) + KEPT
-            if key[2:] not in self.cases.by_calls:
-                return until
-            kept = self.cases.kept_until(key[2:])
-            return max(until, kept) if kept < NEVER else until
-        return max(record.touched + KEPT, self.cases.kept_until(key[2:]))
+        id, until = key[2:], record.touched + KEPT
+        if type(record) is Case:
+            return max(until, self.cases.kept_until(id))
+        until = max(until, record.closed + KEPT)
+        if id not in self.cases.by_calls:
+            return until
+        kept = self.cases.kept_until(id)
+        return max(until, kept) if kept < NEVER else until
 
     def _expire(self, key: str, record: Head | Case) -> None:
         self._expiry[self._until(key, record) // DAY].append(key)

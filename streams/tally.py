@@ -105,11 +105,10 @@ class Tally:
 
     def add(self, fact: Fact, times: int = 1) -> None:
         """Add one fact, or so many that are the same."""
-        amount = fact[-1]
-        cell = fact[:-1]
-        self._changed.add(cell)
+        cell, amount = fact[:-1], fact[-1]
         assert type(amount) is int
-        if cell[0] == INTERVAL:
+        self._changed.add(cell)
+        if fact[0] == INTERVAL:
             row = self.spread.get(cell) or self.row(cell)
             row[bisect_left(self.bounds, amount)] += times
             row[-1] += amount * times

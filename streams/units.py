@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import msgspec
 
@@ -17,7 +16,7 @@ from streams.programs import OTHER
 SEGMENT = 32
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One status as it was applied. `late`: an entry of a later time was known already; it adds no time."""
 
     at: Micros
@@ -94,17 +93,19 @@ class Unit:
 
     def knows(self, id: int) -> bool:
         """Whether a kept entry has this id."""
-        where = bisect_left(self._ids, id)
-        return where < len(self._ids) and self._ids[where] == id
+        ids = self._ids
+        where = bisect_left(ids, id)
+        return where < len(ids) and ids[where] == id
 
     def is_late(self, at: Micros, id: int) -> bool:
         """Whether a later status is known."""
-        return self.held is not None and (at, id) < (self.held.at, self.held.id)
+        held = self.held
+        return held is not None and at <= held.at and (at < held.at or id < held.id)
 
     def append(self, entry: Entry) -> int:
         """Apply a new entry; the number of its segment (the record to write)."""
         growing = self.segments.get(self.last_segment)
-        if isinstance(growing, list) and len(growing) < SEGMENT:
+        if type(growing) is list and len(growing) < SEGMENT:
             growing.append(entry)
         else:
             self.last_segment += growing is not None
@@ -114,15 +115,19 @@ class Unit:
         return self.last_segment
 
     def _take(self, entry: Entry) -> None:
-        for field in entry.unmapped.split():
-            self.unmapped[field] = self.unmapped.get(field, 0) + 1
+        at, id = entry.at, entry.id
+        if entry.unmapped:
+            for field in entry.unmapped.split():
+                self.unmapped[field] = self.unmapped.get(field, 0) + 1
         if not entry.late:
-            if self.held is not None:
-                owner = (self.held.team, self.held.status)
-                self.micros[owner] = self.micros.get(owner, 0) + entry.at - self.held.at
+            held = self.held
+            if held is not None:
+                owner = (held.team, held.status)
+                self.micros[owner] = self.micros.get(owner, 0) + at - held.at
             self.held = entry
-        where = bisect_right(self._at, entry.at)  # mostly the end, but a history that is sent again is late by weeks
-        while where and self._at[where - 1] == entry.at and self._id[where - 1] > entry.id:
+        ats, ids = self._at, self._id
+        where = bisect_right(ats, at)  # mostly the end, but a history that is sent again is late by weeks
+        while where and ats[where - 1] == at and ids[where - 1] > id:
             where -= 1
         meaning = (entry.status, entry.team, entry.area)
         code = self._codes.get(meaning)
@@ -130,8 +135,8 @@ class Unit:
             code = self._codes[meaning] = len(self._meaning)
             self._meaning.append(meaning)
             self.teams.add(entry.team)
-        self._at.insert(where, entry.at)
-        self._id.insert(where, entry.id)
+        ats.insert(where, at)
+        ids.insert(where, id)
         self._code.insert(where, code)
 
     @property

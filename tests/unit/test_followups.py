@@ -8,6 +8,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,6 +45,7 @@ from tests.unit.strategies import (
     with_duplicates,
 )
 
+CHECKPOINT = PROGRAM["teams"][0]["followups"][0]
 #: Minutes of an hour and a day, for the builders.
 H, D = 60, 24 * 60
 
@@ -388,6 +390,23 @@ LONG = profile(
 )
 
 
+@pytest.mark.parametrize("late", [attempted(20 * D, "7d", "no_contact"), outreach(20 * D), attempted(20 * D)])
+def test_a_case_is_kept_45_days_from_its_last_event(bench: Bench, late: Any) -> None:
+    bench(opened(0), attempted(0, "odd"), late)
+    for minutes, kept in ((46 * D, True), (65 * D - H, True), (65 * D + H, False)):
+        beat(bench, minutes)
+        assert ("K1" in bench.state.cases.records) is kept
+
+
+def test_case_management_that_is_closed_goes_then(bench: Bench) -> None:
+    bench(opened(0, kind="case_management"), attempted(1))
+    beat(bench, 100 * D)
+    bench(case_closed(101 * D))
+    for minutes, kept in ((145 * D, True), (147 * D, False)):
+        beat(bench, minutes)
+        assert ("K1" in bench.state.cases.records) is kept
+
+
 def test_a_call_is_kept_as_long_as_its_missed_followup_is_shown() -> None:
     """A call goes 45 days after its close, a follow-up that lapses after 40 days is shown for 30 more."""
     bench, store = Bench(LONG), Store()
@@ -464,6 +483,28 @@ def test_a_day_of_23_hours_keeps_the_order_of_the_times() -> None:
     assert found["care_followups", ("alpha", "other", "mixed", "missed")] == 1
 
 
+@pytest.mark.parametrize("zone", ["America/Chicago", "Australia/Lord_Howe", "Asia/Kathmandu"])
+@pytest.mark.parametrize("change", ["2024-03-10", "2024-04-07", "2024-10-06", "2024-11-03"])
+def test_cases_of_one_day_have_the_plan_that_the_calendar_gives_each(zone: str, change: str) -> None:
+    """What is kept for a day, and for a case, is what would be made anew, over the days when clocks change too."""
+    there = msgspec.structs.replace(PLAN, timezone=zone)
+    plans = Plans(there)
+    first = when(f"{change}T00:00Z") - 11 * DAY
+    for start in range(first, first + 14 * DAY, 25 * MINUTE):
+        (days, hours, _) = plans.of(Opening(start, "encounter", "alpha", "other"))
+        begun = there.local(start)
+        assert [days.opens, days.due, days.lapses] == [micros(begun + timedelta(days=n)) for n in (1, 7, 9)]
+        assert [hours.opens, hours.due, hours.lapses] == [start + n * DAY for n in (1, 7, 9)]
+
+
+def test_a_new_version_of_a_team_has_its_own_plan_from_midnight_on() -> None:
+    old, new = ({**PROGRAM["teams"][0], "followups": [{**CHECKPOINT, "id": id}]} for id in ("old", "new"))
+    plans = Plans(profile(teams=[{**old, "until": "2024-05-16"}, {**new, "since": "2024-05-16"}]))
+    midnight = when("2024-05-16T00:00-05:00")
+    found = [plans.of(Opening(at, "encounter", "alpha", "north")) for at in (midnight - SECOND, midnight, midnight - 1)]
+    assert [each.checkpoint for (each,) in found] == ["old", "new", "old"]
+
+
 @pytest.mark.parametrize(
     ("program", "team", "kind", "start", "checkpoint", "expected"),
     [
@@ -483,7 +524,8 @@ def test_the_worked_examples_of_the_documentation(
     shipped = load(PROGRAMS / f"{program}.toml")
     at = micros(datetime.fromisoformat(start).replace(tzinfo=shipped.zone))
     (found,) = [each for each in Plans(shipped).of(Opening(at, kind, team, "other")) if each.checkpoint == checkpoint]
-    assert tuple(f"{shipped.local(each):%m-%dT%H:%M}" for each in found[1:]) == expected
+    times = found.opens, found.due, found.lapses
+    assert tuple(f"{shipped.local(each):%m-%dT%H:%M}" for each in times) == expected
 
 
 # --- a second opinion ----------------------------------------------------------------------------------------

@@ -327,3 +327,41 @@ def test_a_bug_in_apply_loses_only_the_event_that_meets_it(monkeypatch: pytest.M
         assert sorted(again.open) == sorted(state.open)
 
     asyncio.run(run())
+
+
+def test_programs_of_one_batch_are_applied_apart_each_in_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    apply = ProgramState.apply
+    applied: list[str] = []
+
+    def noted(self: ProgramState, event: Any, now: int, at: int | None = None) -> Applied:
+        if event.id == "e-poison":
+            raise ZeroDivisionError
+        applied.append(f"{event.program} {event.call}")
+        return apply(self, event, now, at)
+
+    monkeypatch.setattr(ProgramState, "apply", noted)
+    twin = next(name for n in itertools.count() if home(name := f"twin{n}", PARTITIONS) == CHICAGO)
+
+    def of_twin(id: str) -> Record:
+        return call(id, program=twin)._replace(key=twin.encode())
+
+    async def run() -> None:
+        site = Site()
+        profiles = {**site.owner.profiles, twin: msgspec.structs.replace(site.owner.profiles["chicago"], program=twin)}
+        owner = Owner(profiles, PARTITIONS)
+        owner.take({CHICAGO: {}})
+        site.owner = site.intake._owner = owner
+        poison = of_twin("poison")
+        await site.intake.take(Event([call("1"), of_twin("2"), call("3"), poison, of_twin("4"), call("5")]))
+        await site.settle()
+        assert [each for each in applied if each.startswith("chicago")] == ["chicago 1", "chicago 3", "chicago 5"]
+        assert [each for each in applied if each.startswith(twin)] == [f"{twin} 2", f"{twin} 2", f"{twin} 4"]  # anew
+        states = {name: owner.state(name) for name in ("chicago", twin)}
+        assert {name: sorted(state.open) for name, state in states.items() if state} == {
+            "chicago": ["c/1", "c/3", "c/5"],
+            twin: ["c/2", "c/4"],
+        }
+        assert [value for _, _, _, value, _ in site.sent] == [poison.value]
+        assert site.pipeline.applied["dispatch"].total() == 5
+
+    asyncio.run(run())
