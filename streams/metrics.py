@@ -173,7 +173,7 @@ FEED = _m(
     "care_feed_last_event_timestamp_seconds",
     "gauge",
     "program topic",
-    "Newest event time of a feed, heartbeats included; no sample before the first event.",
+    "Newest event time of a feed that the program has, heartbeats included; 0 before the first event.",
 )
 #: What one program's state shows; the rest is about the pipeline.
 PROGRAM_METRICS = (
