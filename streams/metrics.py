@@ -135,13 +135,13 @@ ATTEMPTS = _m(
     "care_followup_attempts_total",
     "counter",
     "program team followup result",
-    "Attempts at follow-ups, by the team that the case had when the attempt was recorded; other before it was opened.",
+    "Attempts at follow-ups, by the team that the case had when both were known; other if it never opened.",
 )
 OUTREACH = _m(
     "care_outreach_attempts_total",
     "counter",
     "program area",
-    "Attempts to find a person, by the area that the case had when the attempt was recorded.",
+    "Attempts to find a person, by the area that the case had when both were known.",
 )
 LOCATED = _m(
     "care_outreach_located_total",
