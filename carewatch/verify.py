@@ -22,6 +22,7 @@ from agents.exposition import le
 from agents.intake import Record, arrival
 from agents.owner import Owner
 from agents.settings import Settings, WorkerError
+from agents.transport import ISOLATION, readable_end
 from agents.worker import quiet
 from carewatch.scrape import Labels, Numbers, scrape
 from carewatch.settings import worker_settings
@@ -151,6 +152,7 @@ def _reader(settings: Settings) -> AIOKafkaConsumer:
         auto_offset_reset="earliest",  # not seek_to_beginning(): the reset to "latest" that it races with may win
         fetch_max_wait_ms=50,
         max_poll_records=5000,
+        isolation_level=ISOLATION,
     )
 
 
@@ -167,9 +169,11 @@ async def _to_end(reader: AIOKafkaConsumer, most: int | None = None) -> AsyncIte
         if most is not None and count >= most:
             return
         for tp in list(waiting):
-            polled, end = reader.last_poll_timestamp(tp), reader.highwater(tp)
-            if polled is not None and polled >= began and await reader.position(tp) >= end:
-                waiting.discard(tp)
+            polled = reader.last_poll_timestamp(tp)
+            if polled is not None and polled >= began:
+                end = readable_end(reader.highwater(tp), reader.last_stable_offset(tp))
+                if await reader.position(tp) >= end:
+                    waiting.discard(tp)
 
 
 class Result(NamedTuple):
