@@ -86,6 +86,7 @@ class Fold:
         self._owner = Owner(profiles, settings.partitions)
         self._owner.take({partition: {} for partition in range(settings.partitions)})
         self._readers: dict[Topic, AIOKafkaConsumer] = {topic: _reader(settings) for topic in TOPICS}
+        self._clocks: defaultdict[str, Micros] = defaultdict(int)  # by program: when its newest record arrived
         self.records = self.applied = self.rejected = self.strangers = 0
 
     @property
@@ -114,8 +115,14 @@ class Fold:
             await reader.stop()
 
     async def catch_up(self) -> None:
-        """Apply everything that is in the topics now."""
+        """Apply everything that is in the topics now.
+
+        The first topic takes the clock to the end. What is old by then on the others goes only here.
+        """
         await self._catch_up(*READ_IN_ORDER)
+        for state in self.states:
+            state.archive(self._clocks[state.profile.program])
+            state.flush()
 
     async def _catch_up(self, topic: Topic, *before: Topic) -> None:
         """Apply the first of these topics, each round of it after everything that came before on the others."""
@@ -140,6 +147,7 @@ class Fold:
         state = self._owner.state(event.program)
         if state is None or self._owner.homes[event.program] != record.partition:
             return  # the worker has sent it on: its copy comes on the right partition
+        self._clocks[event.program] = max(self._clocks[event.program], now)
         if state.apply(event, now).effect != "duplicate":
             self.applied += 1
         state.flush()

@@ -189,7 +189,7 @@ class ProgramState:
     def apply(self, event: events.AnyEvent, now: Micros, at: Micros | None = None) -> Applied:
         """Apply one event at clock *now* (microseconds since the epoch); `at`: its own time, where it is at hand."""
         if now >= self._archive_at:
-            self._archive(now)
+            self.archive(now)
         if at is None:
             at = micros(event.at)
         handler, topic = _HANDLERS[type(event)]
@@ -630,8 +630,10 @@ class ProgramState:
         if call and call.seen & SEEN_CLOSED:
             self._expire("c/" + id, call)
 
-    def _archive(self, now: Micros) -> None:
-        """Fold old records into archived counts. Their records go after the archive is written: see the module."""
+    def archive(self, now: Micros) -> None:
+        """Fold old records into archived counts, as `apply` does at each full hour. Their records go after the archive is
+        written: see the module.
+        """
         tick = now - now % ARCHIVE_EVERY
         self._archive_at = tick + ARCHIVE_EVERY
         gone: list[str] = []
