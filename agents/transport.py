@@ -27,6 +27,8 @@ log = structlog.get_logger()
 
 #: Seconds that a poll waits while some partitions are left out because their agents are behind: their turn comes soon.
 SHORT_POLL = 0.02
+#: A producer that aborted a transaction has said that its records never happened.
+ISOLATION = "read_committed"
 #: Records of one message, which are applied in one go: some milliseconds, and then it is others' turn.
 MAX_BATCH = 250
 
@@ -35,7 +37,7 @@ class Progress(NamedTuple):
     """How far a partition was read, as of the last poll that we have the records of."""
 
     position: int  # all records below it are with us
-    end: int  # of the log
+    end: int  # of what can be read of the log
     polled_at: int  # milliseconds since the epoch
     last: int  # offset of the last record that we were given; -1: none
 
@@ -53,11 +55,12 @@ class Untouched(faust.Schema[Any, Any]):
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """The consumer's thread, with a fetch wait that is ours: Faust's is 1,500 ms, fixed."""
+    """The consumer's thread, with a fetch wait that is ours (Faust's is 1,500 ms, fixed), and without what was aborted."""
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = cast(Transport, self.transport).fetch_wait_ms
+        consumer._isolation_level = ISOLATION
         return consumer
 
     async def on_start(self) -> None:
@@ -124,7 +127,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         state = assignment.state_value(tp)
         if state is None or state.highwater is None or not state.has_valid_position:
             return None
-        return Progress(state.position, state.highwater, state.timestamp, -1)
+        return Progress(state.position, readable_end(state.highwater, state.lso), state.timestamp, -1)
+
+
+def readable_end(end: int, stable: int | None) -> int:
+    """Up to where a log can be read now: to its end, or to the first transaction that is still open, if the broker says."""
+    return end if stable is None or stable < 0 else min(end, stable)
 
 
 def _as_it_is(tp: TP, record: Any) -> Any:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import heapq
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -16,7 +18,7 @@ from feeds import simulate as simulator
 from feeds.cad import load_mapping, read_cad
 from feeds.errors import FeedError
 from feeds.kafka import send_all
-from feeds.replay import WallClock, live, paced, read_events, write_events
+from feeds.replay import WallClock, live, paced, parted, read_events, write_events
 from feeds.simulation import builtin, load_simulation
 from feeds.wire import Line
 from streams.clock import micros
@@ -43,9 +45,10 @@ def simulate(args: argparse.Namespace) -> int:
         streams.append(simulator.simulate(profiles[program], simulation, start, end, args.seed, **options))
     # disorder is within a program; between programs the order is that of the clock
     merged: Iterator[Event] = heapq.merge(*streams, key=lambda event: micros(event.at))
-    if args.live:
-        merged = live(_without_old_heartbeats(merged, now - FRESH), WallClock())
-    return _deliver(merged, args.out, args.broker)
+    if not args.live:
+        return _deliver([(merged, True)], args.out, args.broker)
+    past, merged = parted(_without_old_heartbeats(merged, now - FRESH), now)
+    return _deliver([(past, True), (live(merged, WallClock()), False)], args.out, args.broker)
 
 
 def replay(args: argparse.Namespace) -> int:
@@ -62,17 +65,20 @@ def replay(args: argparse.Namespace) -> int:
         )
     else:
         items = read_events(args.file, on_bad=args.bad_lines)
-    return _deliver(paced(items, speed, WallClock()), args.out, args.broker)
+    return _deliver([(paced(items, speed, WallClock()), speed == "max")], args.out, args.broker)
 
 
-def _deliver(items: Iterable[Event | Line], out: str | None, broker: str) -> int:
-    counts: Mapping[Topic, int]
+def _deliver(parts: Sequence[tuple[Iterable[Event | Line], bool]], out: str | None, broker: str) -> int:
+    """Write or send parts, one after the other; each with whether it is a bulk, that is, without waiting in it."""
+    counts: Counter[Topic] = Counter()
     if out:
-        events = (item.event if isinstance(item, Line) else item for item in items)
+        all_items = chain.from_iterable(items for items, _ in parts)
+        events = (item.event if isinstance(item, Line) else item for item in all_items)
         with nullcontext(sys.stdout.buffer) if out == "-" else _create(out) as file:
-            counts = write_events((event for event in events if event is not None), file, _progress)
+            counts.update(write_events((event for event in events if event is not None), file, _progress))
     else:
-        counts = send_all(items, broker, default("PREFIX", "care."), progress=_progress)
+        for items, bulk in parts:
+            counts.update(send_all(items, broker, default("PREFIX", "care."), bulk=bulk, progress=_progress))
     total = ", ".join(f"{topic} {count}" for topic, count in sorted(counts.items()))
     print(f"{sum(counts.values())} events: {total}", file=sys.stderr)
     return 0

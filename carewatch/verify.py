@@ -22,6 +22,7 @@ from agents.exposition import le
 from agents.intake import Record, arrival
 from agents.owner import Owner
 from agents.settings import Settings, WorkerError
+from agents.transport import ISOLATION, readable_end
 from agents.worker import quiet
 from carewatch.scrape import Labels, Numbers, scrape
 from carewatch.settings import worker_settings
@@ -85,6 +86,7 @@ class Fold:
         self._owner = Owner(profiles, settings.partitions)
         self._owner.take({partition: {} for partition in range(settings.partitions)})
         self._readers: dict[Topic, AIOKafkaConsumer] = {topic: _reader(settings) for topic in TOPICS}
+        self._clocks: defaultdict[str, Micros] = defaultdict(int)  # by program: when its newest record arrived
         self.records = self.applied = self.rejected = self.strangers = 0
 
     @property
@@ -113,8 +115,14 @@ class Fold:
             await reader.stop()
 
     async def catch_up(self) -> None:
-        """Apply everything that is in the topics now."""
+        """Apply everything that is in the topics now.
+
+        The first topic takes the clock to the end. What is old by then on the others goes only here.
+        """
         await self._catch_up(*READ_IN_ORDER)
+        for state in self.states:
+            state.archive(self._clocks[state.profile.program])
+            state.flush()
 
     async def _catch_up(self, topic: Topic, *before: Topic) -> None:
         """Apply the first of these topics, each round of it after everything that came before on the others."""
@@ -139,6 +147,7 @@ class Fold:
         state = self._owner.state(event.program)
         if state is None or self._owner.homes[event.program] != record.partition:
             return  # the worker has sent it on: its copy comes on the right partition
+        self._clocks[event.program] = max(self._clocks[event.program], now)
         if state.apply(event, now).effect != "duplicate":
             self.applied += 1
         state.flush()
@@ -151,6 +160,7 @@ def _reader(settings: Settings) -> AIOKafkaConsumer:
         auto_offset_reset="earliest",  # not seek_to_beginning(): the reset to "latest" that it races with may win
         fetch_max_wait_ms=50,
         max_poll_records=5000,
+        isolation_level=ISOLATION,
     )
 
 
@@ -167,9 +177,11 @@ async def _to_end(reader: AIOKafkaConsumer, most: int | None = None) -> AsyncIte
         if most is not None and count >= most:
             return
         for tp in list(waiting):
-            polled, end = reader.last_poll_timestamp(tp), reader.highwater(tp)
-            if polled is not None and polled >= began and await reader.position(tp) >= end:
-                waiting.discard(tp)
+            polled = reader.last_poll_timestamp(tp)
+            if polled is not None and polled >= began:
+                end = readable_end(reader.highwater(tp), reader.last_stable_offset(tp))
+                if await reader.position(tp) >= end:
+                    waiting.discard(tp)
 
 
 class Result(NamedTuple):

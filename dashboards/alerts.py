@@ -226,15 +226,18 @@ ALERTS = (
     Alert(
         name="FeedSilent",
         group="pipeline",
-        signals=(pipeline.FEED_AGE,),
-        condition="{0} > {silence}",
+        signals=(pipeline.FEED_AGE, pipeline.FEED_NEVER_HEARD),
+        # never heard of, now and as long ago as a feed may be silent: it may have had no time to send yet
+        condition="{0} > {silence} or ({1} and last_over_time(({1})[{silence}s:1m] offset {silence}s))",
         severity="critical",
         audience="operators",
         dashboard="care-pipeline",
-        summary=f"{_PROGRAM}: nothing on the {_TOPIC} feed for {_TIME}",
-        description=f"The {_TOPIC} feed of {_PROGRAM} has sent no event and no heartbeat for {_TIME}, or no "
-        "worker reads it. What the boards show of it is old, and alerts that depend on it are held back: tell the "
-        "supervisors.",
+        summary=f"{_PROGRAM}: {{{{ if $value }}}}nothing on the {_TOPIC} feed for {_TIME}"
+        f"{{{{ else }}}}nothing ever came on the {_TOPIC} feed{{{{ end }}}}",
+        description=f"{{{{ if $value }}}}The {_TOPIC} feed of {_PROGRAM} has sent no event and no heartbeat for {_TIME}, or no "
+        f"worker reads it. What the boards show of it is old{{{{ else }}}}No event and no heartbeat ever came on the {_TOPIC} "
+        f"feed of {_PROGRAM}. If it has no such feed, say so with feeds in its file. The boards show nothing of it"
+        "{{ end }}, and alerts that depend on it are held back: tell the supervisors.",
     ),
     Alert(
         name="EventsRejected",

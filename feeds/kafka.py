@@ -1,4 +1,10 @@
-"""The producer: events and lines of event files to the input topics, in order, none lost, none doubled."""
+"""The producer: events and lines of event files to the input topics, in order, none lost, none doubled.
+
+A topic keeps its order by itself; between topics the client sends batches when they are full. So what a record may ask for
+is confirmed by the broker before the record is sent: statuses before the calls that come after them, both before cases. In
+bulk some thousands of events are sent by topic, so that this is a matter of one wait a topic: statuses may run ahead, as the
+worker asks which one held at a time (docs/decisions/0003-statuses-first.md).
+"""
 
 from __future__ import annotations
 
@@ -17,6 +23,10 @@ from feeds.topics import partitions_of
 from feeds.wire import Line, encode, topic_of
 from streams.events import Event, Topic
 
+#: The order of topics: a record may ask for records of those before its own.
+ORDER: tuple[Topic, ...] = ("status", "dispatch", "followup")
+#: Events of a bulk that are sent by topic.
+ROUND = 5_000
 #: The client's buffer has no limit of its own: at most this many records are unconfirmed.
 MAX_UNCONFIRMED = 20_000
 PROGRESS_EVERY = 2_000
@@ -30,6 +40,7 @@ def send_all(
     broker: str,
     prefix: str = "care.",
     *,
+    bulk: bool = False,
     progress: Callable[[int], None] | None = None,
     connect_ms: int = CONNECT_MS,
 ) -> dict[Topic, int]:
@@ -37,8 +48,9 @@ def send_all(
 
     The key is the program id (default partitioner, murmur2, so that a program has one partition number). An event is
     encoded anew, so fields that no event type lists never reach the broker; a line that is no event is sent as it is,
-    without a key. `progress` hears the count sent so far, every 2,000 records. If the events end with an exception
-    (Ctrl-C too), what was sent before it is confirmed first. Raises FeedError: broker not there or lost, topic missing.
+    without a key. `bulk`: none of the events is waited for, so they can be sent by topic, thousands at a time. `progress`
+    hears the count sent so far, every 2,000 records. If the events end with an exception, those before it are sent and
+    confirmed first. Raises FeedError: broker not there or lost, topic missing.
     """
     names = topic_names(prefix)
     with reachable(broker, "cannot send"):
@@ -55,7 +67,7 @@ def send_all(
             metrics_enabled=False,
         )
         try:
-            return _send(producer, events, names, partitions, progress)
+            return _Sending(producer, names, partitions, progress).all(events, ROUND if bulk else 1)
         except KafkaError:
             # else the client waits for each batch's own timeout, and complains when it is collected
             producer._sender.force_close()
@@ -64,53 +76,90 @@ def send_all(
             producer.close(timeout=5)  # everything is confirmed or has failed by now
 
 
-def _send(
-    producer: KafkaProducer,
-    events: Iterable[Event | Line],
-    names: dict[Topic, str],
-    partitions: int,
-    progress: Callable[[int], None] | None,
-) -> dict[Topic, int]:
-    counts: Counter[Topic] = Counter(dict.fromkeys(names, 0))
-    routes: dict[str, tuple[bytes, int]] = {}
-    unconfirmed: deque[Any] = deque()
-    try:
-        for sent, item in enumerate(events):
-            if progress and sent and sent % PROGRESS_EVERY == 0:
-                progress(sent)
-            if isinstance(item, Line):
-                topic, event, value = item.topic, item.event, item.value
-            else:
-                topic, event, value = topic_of(item), item, b""
-            key, partition = None, None
-            if event is not None:
-                if event.program not in routes:
-                    routes[event.program] = _route(event.program, partitions)
-                key, partition = routes[event.program]
-                value = encode(event)
-            unconfirmed.append(producer.send(names[topic], value, key, partition=partition))
-            counts[topic] += 1
-            # a live feed is slow: what failed must show at once, not when the buffer is full
-            while unconfirmed and (unconfirmed[0].is_done or len(unconfirmed) > MAX_UNCONFIRMED):
-                _confirm(unconfirmed.popleft())
-    except KafkaError:
-        unconfirmed.clear()  # the broker is lost: nothing more to wait for
-        raise
-    finally:
-        while unconfirmed:
-            _confirm(unconfirmed.popleft())
-    return dict(counts)
+class _Sending:
+    """What was sent of some events, and what of it the broker has not confirmed yet."""
+
+    def __init__(
+        self,
+        producer: KafkaProducer,
+        names: dict[Topic, str],
+        partitions: int,
+        progress: Callable[[int], None] | None,
+    ) -> None:
+        self._producer = producer
+        self._names = names
+        self._partitions = partitions
+        self._progress = progress
+        self._counts: Counter[Topic] = Counter(dict.fromkeys(names, 0))
+        self._routes: dict[str, tuple[bytes, int]] = {}
+        self._unconfirmed: deque[tuple[Topic, Any]] = deque()
+        self._awaited: Counter[Topic] = Counter()  # records unconfirmed
+
+    def all(self, events: Iterable[Event | Line], size: int) -> dict[Topic, int]:
+        """Send all, in rounds of so many."""
+        share: list[Event | Line] = []
+        try:
+            try:
+                for item in events:
+                    share.append(item)
+                    if len(share) == size:
+                        share = self._round(share)
+            finally:
+                self._round(share)  # the events may have ended with an exception
+        except KafkaError:
+            self._unconfirmed.clear()  # the broker is lost: nothing more to wait for
+            raise
+        finally:
+            self._confirm_all()
+        return dict(self._counts)
+
+    def _round(self, share: list[Event | Line]) -> list[Event | Line]:
+        """Send by topic; nothing is left to send."""
+        by_topic: dict[Topic, list[Event | Line]] = {topic: [] for topic in ORDER}
+        for item in share:
+            by_topic[item.topic if isinstance(item, Line) else topic_of(item)].append(item)
+        share.clear()  # what fails now is not sent again
+        for topic, items in by_topic.items():
+            for item in items:
+                self._send(topic, item)
+        return share
+
+    def _send(self, topic: Topic, item: Event | Line) -> None:
+        event, value = (item.event, item.value) if isinstance(item, Line) else (item, b"")
+        if any(self._awaited[before] for before in ORDER[: ORDER.index(topic)]):
+            self._producer.flush(timeout=CONFIRM_SECONDS)
+            self._confirm_all()
+        key, partition = None, None
+        if event is not None:
+            if event.program not in self._routes:
+                self._routes[event.program] = _route(event.program, self._partitions)
+            key, partition = self._routes[event.program]
+            value = encode(event)
+        self._unconfirmed.append((topic, self._producer.send(self._names[topic], value, key, partition=partition)))
+        self._awaited[topic] += 1
+        self._counts[topic] += 1
+        # a live feed is slow: what failed must show at once, not when the buffer is full
+        while self._unconfirmed and (self._unconfirmed[0][1].is_done or len(self._unconfirmed) > MAX_UNCONFIRMED):
+            self._confirm()
+        sent = self._counts.total()
+        if self._progress and sent % PROGRESS_EVERY == 0:
+            self._progress(sent)
+
+    def _confirm_all(self) -> None:
+        while self._unconfirmed:
+            self._confirm()
+
+    def _confirm(self) -> None:
+        """Wait for the oldest record to be at the broker; raises the client's error if it failed."""
+        topic, future = self._unconfirmed.popleft()
+        future.get(timeout=CONFIRM_SECONDS)
+        self._awaited[topic] -= 1
 
 
 def _route(program: str, partitions: int) -> tuple[bytes, int]:
     """Key and partition of a program, as Kafka's default partitioner has it; once, not for each record: it is slow."""
     key = program.encode()
     return key, (murmur2(key) & 0x7FFFFFFF) % partitions
-
-
-def _confirm(future: Any) -> None:
-    """Wait for the broker; raises the client's error if the record failed."""
-    future.get(timeout=CONFIRM_SECONDS)
 
 
 def _partitions(broker: str, names: dict[Topic, str], connect_ms: int) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol, TypeVar, cast
 
@@ -114,6 +116,20 @@ def live(events: Iterable[T], clock: Clock) -> Iterator[T]:
         while at is not None and (wait := at - clock.now()) > 0:
             clock.sleep(min(wait, 30.0))  # short naps: the machine's clock may be set, the machine may be suspended
         yield event
+
+
+def parted(events: Iterator[Event], now: datetime) -> tuple[Iterator[Event], Iterator[Event]]:
+    """The events up to the first that is still to come, and that one and all after it; to be read in this order."""
+    coming: list[Event] = []
+
+    def past() -> Iterator[Event]:
+        for event in events:
+            if event.at > now:
+                coming.append(event)
+                return
+            yield event
+
+    return past(), itertools.chain(coming, events)
 
 
 def _paced(events: Iterable[T], speed: float, clock: Clock) -> Iterator[T]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from streams import events, tally
 from streams.calls import Fact
 from streams.cases import DONE, Case, Opening
@@ -70,6 +72,7 @@ class Caseload:
         case.ids += id
         if at > case.newest:
             case.newest = at
+        unmapped: list[Fact] = []
         # what is taken off the board and put on it again is only what the event may change there
         match event:
             case events.FollowupAttempted():
@@ -89,30 +92,38 @@ class Caseload:
                 before = self._take_out(event.case)
                 case.opened = min(case.opened or opened, opened)
                 self._put_in(event.case, before)
+                codes = (("team", event.team), ("area", event.area))
+                unmapped = [(tally.UNMAPPED, f, 1) for f, code in codes if code and not self._profile.knows(f, code)]
+                case.facts += unmapped
             case events.CaseClosed():
                 before = self._take_out(event.case)
                 case.closed = min(case.closed or at, at)
                 self._put_in(event.case, before)
-        facts = self._facts(event)
+        return unmapped + self.settle(event.case)
+
+    def settle(self, id: str, *, last: bool = False) -> list[Fact]:
+        """Count the attempts and visits of a case that waited for its opening, under the team and area that it has now.
+
+        One that is not opened counts nothing yet, or with `last` all under `other`: it goes.
+        """
+        case = self.records.get(id)
+        if case is None:
+            return []
+        opening = self.opening(id)
+        if not (opening or last):
+            return []
+        team, area = (opening.team, opening.area) if opening else (OTHER, OTHER)
+        counted = Counter(fact[0] for fact in case.facts)
+        facts: list[Fact] = []
+        for _, followup, result in case.attempts[counted[tally.ATTEMPT] :]:
+            point = followup if followup in self._profile.checkpoint_ids else OTHER
+            facts.append((tally.ATTEMPT, team, point, result, 1))
+        for _, located in case.outreach[counted[tally.OUTREACH] :]:
+            facts.append((tally.OUTREACH, area, 1))
+            if located:
+                facts.append((tally.LOCATED, area, 1))
         case.facts += facts
         return facts
-
-    def _facts(self, event: events.AnyCaseEvent) -> list[Fact]:
-        """What an event counts: under the case's team and area as known now, `other` where it was not opened yet."""
-        opening = self.opening(event.case)
-        team, area = (opening.team, opening.area) if opening else (OTHER, OTHER)
-        match event:
-            case events.CaseOpened():
-                codes = (("team", event.team), ("area", event.area))
-                return [(tally.UNMAPPED, f, 1) for f, code in codes if code and not self._profile.knows(f, code)]
-            case events.FollowupAttempted():
-                point = event.followup if event.followup in self._profile.checkpoint_ids else OTHER
-                return [(tally.ATTEMPT, team, point, str(event.result), 1)]
-            case events.OutreachAttempted():
-                located: list[Fact] = [(tally.LOCATED, area, 1)] if event.located else []
-                return [(tally.OUTREACH, area, 1), *located]
-            case _:
-                return []
 
     def kept_until(self, id: str) -> Micros:
         """Until when the records that tell of a case must be kept, for its follow-ups and for its being active."""

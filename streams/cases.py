@@ -34,7 +34,7 @@ class Case(msgspec.Struct, array_like=True, omit_defaults=True):
     newest: Micros = 0
     attempts: list[tuple[Micros, str, str]] = []  # (at, checkpoint, result)
     outreach: list[tuple[Micros, bool]] = []  # (at, located)
-    facts: list[tuple[str | int, ...]] = []  # counted once, see tally.py
+    facts: list[tuple[str | int, ...]] = []  # counted once, see tally.py; attempts and outreach in their order
     touched: Micros = 0  # the clock when the last event was applied; kept 45 days from here at least
     era: int = 0  # how often records had been archived when this one began
 

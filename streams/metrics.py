@@ -135,13 +135,13 @@ ATTEMPTS = _m(
     "care_followup_attempts_total",
     "counter",
     "program team followup result",
-    "Attempts at follow-ups, by the team that the case had when the attempt was recorded; other before it was opened.",
+    "Attempts at follow-ups, by the team that the case had when both were known; other if it never opened.",
 )
 OUTREACH = _m(
     "care_outreach_attempts_total",
     "counter",
     "program area",
-    "Attempts to find a person, by the area that the case had when the attempt was recorded.",
+    "Attempts to find a person, by the area that the case had when both were known.",
 )
 LOCATED = _m(
     "care_outreach_located_total",
@@ -173,7 +173,7 @@ FEED = _m(
     "care_feed_last_event_timestamp_seconds",
     "gauge",
     "program topic",
-    "Newest event time of a feed, heartbeats included; no sample before the first event.",
+    "Newest event time of a feed that the program has, heartbeats included; 0 before the first event.",
 )
 #: What one program's state shows; the rest is about the pipeline.
 PROGRAM_METRICS = (

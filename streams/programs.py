@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from streams.clock import DAY, SECOND, Micros, local
+from streams.events import TOPICS, Topic
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = get_args(Day)
@@ -145,6 +146,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     destinations: dict[str, Coded] = {}
     services: dict[str, Coded] = {}
     followup_outcomes: tuple[Outcome, ...] = ()
+    #: The feeds that the program has: an alert says when one of them is silent.
+    feeds: tuple[Topic, ...] = TOPICS
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -292,6 +295,10 @@ def _problems(profile: Profile) -> list[tuple[str, str]]:
             for alias in value.codes:
                 if seen.setdefault(alias, code) != code:
                     found.append((f"{name}.{code}.codes", f"'{alias}' maps to '{seen[alias]}' too; keep one"))
+    if not profile.feeds or len(set(profile.feeds)) < len(profile.feeds):
+        found.append(
+            ("feeds", "none given, or one twice; name those that the program has, or leave the key out for all")
+        )
     if not profile.teams:
         found.append(("teams", "none given; a program has at least one [[teams]]"))
     for i, team in enumerate(profile.teams):

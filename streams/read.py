@@ -98,7 +98,7 @@ def current(state: ProgramState, now: Micros, running_to: Micros) -> Iterator[Fa
     yield family(m.FOLLOWUPS_DUE, board.due(now))
     yield family(m.CASES_ACTIVE, board.active(now))
     yield family(m.PEOPLE, {(): len(state.people)})
-    yield family(m.FEED, {(topic,): seconds(at) for topic, at in state.newest.items()})
+    yield family(m.FEED, {(topic,): seconds(state.newest.get(topic, 0)) for topic in state.profile.feeds})
 
 
 def counted(state: ProgramState, cells: Iterable[Cell] | None = None) -> Iterator[Family]:

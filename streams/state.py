@@ -7,8 +7,9 @@ Two rules make every number survive a crash at any point:
 
 * An event changes **one** record. A call keeps the ids it has seen *and* the facts it has counted, so a stored record
   is either before the event or after it, never between. Counters are sums over records.
-* Where more records change (archiving, many events to a flush), they are written in an order in which every prefix is
-  a valid state: an archive before what it replaces goes, calls before the statuses that may have come after them.
+* Where more records change (archiving, many events to a flush, a call whose close opens a case that attempts waited
+  for), they are written in an order in which every prefix is a valid state: an archive before what it replaces goes, a
+  case before the call that opened it, calls before the statuses that may have come after them.
 
 Keys are `<kind>/<id>`: `c/` calls, `u/<n>/` segments of a unit's statuses, `a/` their archives, `k/` cases, `f` feeds,
 `g` counts of archived calls and cases, `n` what notices have said.
@@ -212,7 +213,7 @@ class ProgramState:
     def apply(self, event: events.AnyEvent, now: Micros, at: Micros | None = None) -> Applied:
         """Apply one event at clock *now* (microseconds since the epoch); `at`: its own time, where it is at hand."""
         if now >= self._archive_at:
-            self._archive(now)
+            self.archive(now)
         if at is None:
             at = micros(event.at)
         handler, topic = _HANDLERS[type(event)]
@@ -547,9 +548,17 @@ class ProgramState:
             opens = outcome in self.profile.followup_outcomes
             opening = Opening(call.closed, "encounter", intern(team), intern(area), id) if opens else None
             self.cases.set_by_call(id, opening)
+            self._settle(id)
             self._expire(key, call)
             if case := self.cases.records.get(id):
                 self._expire("k/" + id, case)
+
+    def _settle(self, id: str, *, last: bool = False) -> None:
+        """Count what waited for a case to be opened, in the case's record."""
+        if facts := self.cases.settle(id, last=last):
+            for fact in facts:
+                self.tally.add(fact)
+            self._dirty["k/" + id] = None
 
     def _known(self, key: str) -> bool:
         """Whether there is a record of this call or case."""
@@ -652,8 +661,10 @@ class ProgramState:
         if call and call.seen & SEEN_CLOSED:
             self._expire("c/" + id, call)
 
-    def _archive(self, now: Micros) -> None:
-        """Fold old records into archived counts. Their records go after the archive is written: see the module."""
+    def archive(self, now: Micros) -> None:
+        """Fold old records into archived counts, as `apply` does at each full hour. Their records go after the archive is
+        written: see the module.
+        """
         tick = now - now % ARCHIVE_EVERY
         self._archive_at = tick + ARCHIVE_EVERY
         gone: list[str] = []
@@ -671,8 +682,10 @@ class ProgramState:
                     self.cases.set_by_call(key[2:], None)
                     self._leaving.add(key)
                     self._hot.pop(key, None)
-                elif person := self.cases.drop(key[2:]).person:
-                    self._person(person[1], -1)
+                else:
+                    self._settle(key[2:], last=True)
+                    if person := self.cases.drop(key[2:]).person:
+                        self._person(person[1], -1)
                 for fact in record.facts:
                     self._archived.add(fact)
                 gone.append(key)

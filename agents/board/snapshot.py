@@ -14,7 +14,7 @@ import msgspec
 from streams import metrics as m
 from streams.calls import STAGES
 from streams.clock import Micros
-from streams.events import STATUSES, TOPICS
+from streams.events import STATUSES
 from streams.followups import STATES as FOLLOWUP_STATES
 from streams.metrics import Metric
 from streams.programs import DAYS, INTERVALS, OTHER, OUTCOMES, UNRECORDED, Coded, Profile, Team
@@ -162,7 +162,7 @@ def snapshot(
             min((value for _, value in found.samples(m.NEXT_LAPSE)), default=None),
         ),
         feeds=[
-            Feed(topic, newest.get(topic), seconds(now) - newest.get(topic, 0.0) > silent_after) for topic in TOPICS
+            Feed(topic, newest[topic] or None, seconds(now) - newest[topic] > silent_after) for topic in profile.feeds
         ],
         catching_up=catching_up,
     )

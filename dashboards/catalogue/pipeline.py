@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.catalogue.promql import counted, grown, select, total
+from dashboards.catalogue.promql import counted, grown, latest, select, total
 from dashboards.catalogue.signal import Definer
 from streams import metrics as m
 from streams.metrics import Metric
@@ -33,9 +33,17 @@ FEED_AGE = _signal(
     "Time since the last event of a feed",
     "seconds",
     "program topic",
-    f"time() - max by (program, topic) (last_over_time({select(m.FEED)}[{MEMORY}]))",
+    f"time() - (max by (program, topic) (last_over_time({select(m.FEED)}[{MEMORY}])) > 0)",
     "Time from the newest event of a feed (its `at`, heartbeats included) until now. It goes on growing while no worker "
     f"shows the program, for {MEMORY}. No value before the first event.",
+)
+FEED_NEVER_HEARD = _signal(
+    "feed_never_heard",
+    "Feed that no event ever came on",
+    "timestamp",
+    "program topic",
+    f"{latest(m.FEED)} == 0",
+    "0 for a feed that the program has (`feeds` in its file) and that no event and no heartbeat ever came on, else no value.",
 )
 OLDEST_FEED_AGE = _signal(
     "feed_age_longest",

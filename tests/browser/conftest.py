@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from streams.events import TOPICS, Heartbeat
+from streams.events import TOPICS, Heartbeat, Topic
 from tests.integration.harness import PROFILES, Broker, Site, Worker, history, session_kafka, unless
 
 #: What a browser in a container needs, and what keeps it from talking to its maker.
@@ -95,11 +95,11 @@ def floor(kafka: Broker, browser: Browser, tmp_path_factory: pytest.TempPathFact
         yield site, worker
 
 
-def beat(site: Site, *programs: str) -> None:
-    """A heartbeat now on each topic of these programs."""
+def beat(site: Site, *programs: str, topics: Iterable[Topic] = TOPICS) -> None:
+    """A heartbeat now on each of these topics of these programs."""
     now = datetime.now(UTC)
     for program in programs:
-        for topic in TOPICS:
+        for topic in topics:
             site.post_event(Heartbeat(id=f"{program}-{topic}-{now:%H%M%S%f}", program=program, at=now, topic=topic))
     site.flush()
 

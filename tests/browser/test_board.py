@@ -149,12 +149,17 @@ def test_a_silent_feed_greys_its_program(kafka: Broker, open_page: Open, tmp_pat
         worker = site.worker().ready()
         page = open_page(worker.url)
         chicago = page.locator("#program-chicago")
-        expect(chicago.locator(".standing")).to_contain_text("ALL FEEDS SILENT. No event has come yet.")
+        expect(chicago.locator(".standing")).to_contain_text("ALL FEEDS NEVER HEARD OF. No event has come yet.")
         beat(site, "chicago")
         expect(chicago.locator(".standing")).to_have_text("Live")
         expect(chicago).not_to_have_class(re.compile("stale"))
-        expect(page.locator("#program-seattle")).to_have_class(re.compile("stale"))
+        seattle = page.locator("#program-seattle")
+        beat(site, "seattle", topics=("dispatch", "status"))
+        expect(seattle.locator(".standing")).to_have_text("FOLLOW-UP FEED NEVER HEARD OF. No event has come yet.")
+        expect(seattle).to_have_class(re.compile("stale"))
         expect(chicago).to_have_class(re.compile("stale"), timeout=6000)  # nothing more comes
+        words = r"DISPATCH and UNIT STATUS FEEDS SILENT since \d\d:\d\d:\d\d. FOLLOW-UP FEED NEVER HEARD OF."
+        expect(seattle.locator(".standing")).to_contain_text(re.compile(words, re.IGNORECASE))
         expect(chicago.locator(".standing")).to_contain_text(re.compile(r"ALL FEEDS SILENT since \d\d:\d\d:\d\d"))
         assert chicago.locator(".tiles").evaluate("node => getComputedStyle(node).filter") == "grayscale(1)"
         beat(site, "chicago")

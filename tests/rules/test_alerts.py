@@ -426,6 +426,15 @@ def silent(time: str) -> Fires:
     )
 
 
+def never_heard() -> Fires:
+    return Fires(
+        {"program": "chicago", "topic": "dispatch"},
+        "chicago: nothing ever came on the dispatch feed",
+        "No event and no heartbeat ever came on the dispatch feed of chicago. If it has no such feed, say so with feeds in its "
+        "file. The boards show nothing of it, and alerts that depend on it are held back: tell the supervisors.",
+    )
+
+
 def rejected(share: str) -> Fires:
     return Fires(
         {"topic": "dispatch"},
@@ -492,6 +501,59 @@ PIPELINE = [
             "14m45s": [],
             "15m": [silent("5m 10s")],
         },
+    ),
+    Scenario(
+        "nothing ever came for less than, just and more than 5 minutes, then an event, then silence",
+        "FeedSilent",
+        {FEED % "a": "0 for 10m, 590 for 10m", FEED.replace("dispatch", "status") % "a": "0 for 1m, +15 for 19m"},
+        {
+            "15s": [],  # just set up
+            "4m45s": [],
+            "5m": [never_heard()],
+            "9m45s": [never_heard()],
+            "10m45s": [never_heard()],  # an event since 10m; goes on for 1m
+            "11m": [],
+            "14m45s": [],
+            "15m": [silent("5m 10s")],
+        },
+    ),
+    Scenario(
+        "nothing ever came, and the program moves to another worker, which recovers for longer than a silence",
+        "FeedSilent",
+        {
+            SHOWN: "5 for 2m, gone for 28m",
+            SHOWN.replace('"a"', '"b"'): "gone for 8m, 5 for 22m",
+            FEED % "a": "0 for 2m, gone for 28m",
+            FEED % "b": "gone for 8m, 0 for 7m, 890 for 15m",
+        },
+        {
+            "4m45s": [],  # nobody shows the program, and it was not shown 5 minutes ago
+            "5m": [never_heard()],
+            "7m45s": [never_heard()],
+            "14m45s": [never_heard()],
+            "16m": [],
+        },
+    ),
+    Scenario(
+        "nothing ever came and no worker shows the program: held as all alerts, then WorkerDown tells",
+        "FeedSilent",
+        {SHOWN: "5 for 2m, gone for 20m", FEED % "a": "0 for 2m, gone for 20m"},
+        {"5m": [never_heard()], "16m": [never_heard()], "18m": []},
+    ),
+    Scenario(
+        "a worker restarts and recovers while feeds are heard of, an hour after another's feed was not yet",
+        "FeedSilent",
+        {
+            SHOWN: "5 for 2m, gone for 1m, 5 for 60m, gone for 4m, 5 for 4m",
+            FEED % "a": "0 for 2m, gone for 1m, +60 for 1m, +15 for 59m, gone for 4m, 4020 for 4m",
+        },
+        {f"{minute}m": [] for minute in range(1, 71)},
+    ),
+    Scenario(
+        "a worker shows a program for a moment, another worker an hour later: its feed has had no time to send",
+        "FeedSilent",
+        {SHOWN: "5 for 1m, gone for 59m, 5 for 10m", FEED % "a": "0 for 1m, gone for 59m, 0 for 2m, 3700 for 8m"},
+        {"4m": [], "5m": [never_heard()], "20m": [], "1h": [], "1h1m45s": [], "1h3m": []},
     ),
     Scenario(
         "8, 10 and 12 of 20 records in 15 s are rejected, then none",

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import aiohttp
+import msgspec
 import pytest
 from aiohttp import web
 from yarl import URL
@@ -64,6 +65,13 @@ def test_a_feed_is_silent_after_its_time(bench: Bench) -> None:
     assert feeds["dispatch"] == (NOON / SECOND, False)
     assert feeds["status"] == (None, True)
     assert all(feed.silent for feed in picture(bench, 5.01).feeds)
+
+
+def test_only_the_feeds_that_a_program_has_are_looked_at() -> None:
+    bench = Bench(msgspec.structs.replace(SMALL, feeds=("dispatch",)))
+    bench(received(0))
+    shown = snapshot(bench.state.profile, read(bench.state, NOON), NOON, silent_after=300)
+    assert [(feed.topic, feed.silent) for feed in shown.feeds] == [("dispatch", False)]
 
 
 def test_nothing_names_a_call_a_unit_or_a_person(bench: Bench) -> None:

@@ -276,6 +276,9 @@ WRONG: dict[str, tuple[str, str, str, str]] = {
     "unknown kind": ('["encounter"]', '["visit"]', "teams[0].followups[0].kinds[0]: ", "docs/programs.md"),
     "unknown outcome": ('services = { label = "Services"', 'done = { label = "Done"', "outcomes", "done"),
     "unknown followup outcome": ('["services"]', '["done"]', "followup_outcomes[0]: ", "docs/programs.md"),
+    "no feeds": ("triages = ", "feeds = []\ntriages = ", "feeds: ", "leave the key out"),
+    "a feed twice": ("triages = ", 'feeds = ["status", "status"]\ntriages = ', "feeds: ", "leave the key out"),
+    "unknown feed": ("triages = ", 'feeds = ["cases"]\ntriages = ', "feeds[0]: ", "docs/programs.md"),
     "two versions at once": (
         "[call_types]",
         f"{SECOND_VERSION}\n[call_types]",

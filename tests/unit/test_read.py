@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from streams import events as e
@@ -17,6 +18,7 @@ from tests.unit.strategies import (
     NOON,
     OFFICE,
     PROGRAM,
+    SMALL,
     Bench,
     cleared,
     closed,
@@ -92,11 +94,8 @@ def test_a_team_is_not_shown_for_areas_that_it_never_covers(bench: Bench) -> Non
     assert ("care_units", ("alpha", "south", "available")) not in numbers(bench.state, NOON)
 
 
-@pytest.mark.parametrize(
-    "name", ["care_call_oldest_waiting_timestamp_seconds", "care_feed_last_event_timestamp_seconds"]
-)
-def test_times_have_no_sample_before_there_is_one(bench: Bench, name: str) -> None:
-    assert bench.show(name) == {}
+def test_nobody_waits_before_there_is_a_call(bench: Bench) -> None:
+    assert bench.show("care_call_oldest_waiting_timestamp_seconds") == {}
 
 
 # --- waiting -------------------------------------------------------------------------------------------------
@@ -241,6 +240,24 @@ def test_the_plan_is_that_of_the_version_in_force(at: str, planned: int) -> None
 
 
 # --- feeds ---------------------------------------------------------------------------------------------------
+
+
+def test_a_feed_that_was_never_heard_of_is_told_from_one_that_is_not_there(bench: Bench) -> None:
+    feeds = numbers(bench.state, NOON)
+    assert {k[1]: v for k, v in feeds.items() if k[0] == "care_feed_last_event_timestamp_seconds"} == {
+        ("dispatch",): 0,
+        ("status",): 0,
+        ("followup",): 0,
+    }
+
+
+def test_a_feed_that_the_program_has_not_is_not_watched() -> None:
+    bench = Bench(msgspec.structs.replace(SMALL, feeds=("dispatch", "status")))
+    bench(received(1), make(e.CaseClosed, 4, case="K1"))
+    assert set(bench.show("care_feed_last_event_timestamp_seconds")) == {("dispatch",)}  # those not 0
+    names = {k[1] for k in numbers(bench.state, NOON) if k[0] == "care_feed_last_event_timestamp_seconds"}
+    assert names == {("dispatch",), ("status",)}
+    assert bench.show("care_cases_active") == {}
 
 
 def test_the_newest_event_of_each_feed(bench: Bench) -> None:

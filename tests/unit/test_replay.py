@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from feeds.errors import FeedError
-from feeds.replay import live, paced, read_events, write_events
+from feeds.replay import live, paced, parted, read_events, write_events
 from feeds.wire import Line, encode, topic_of
 from streams.events import CallReceived, CaseClosed, Event, Heartbeat, UnitStatus
 
@@ -171,3 +171,11 @@ def test_live_waits_for_the_clock() -> None:
 def test_a_bad_speed_is_refused(speed: float) -> None:
     with pytest.raises(FeedError, match="is no speed"):
         paced(EVENTS, speed, FakeClock())
+
+
+def test_what_has_happened_is_parted_from_what_is_still_to_come() -> None:
+    events = [heartbeat(seconds) for seconds in (0, 20, 10, 50, 30, 60)]
+    past, coming = parted(iter(events), START + timedelta(seconds=40))
+    assert [list(past), list(coming)] == [events[:3], events[3:]]
+    past, coming = parted(iter(events), START + timedelta(seconds=90))
+    assert [list(past), list(coming)] == [events, []]

@@ -218,10 +218,15 @@ def test_archived_counts_stay_and_closed_calls_go(history: list[Any]) -> None:
     left = numbers(state, LATER, running_to=0)
     shown = {m.FOLLOWUPS.name, m.FOLLOWUPS_DUE.name, m.NEXT_LAPSE.name, m.CASES_ACTIVE.name}
     gone = {"care_people_served", m.TODAY.name, m.DEMAND_TODAY.name, m.DEMAND_HOUR.name, m.FEED.name} | shown
+    # those of cases that were never opened are counted only now
+    gone |= (late := {m.ATTEMPTS.name, m.OUTREACH.name, m.LOCATED.name})
+    assert all(left[k] >= v for k, v in before.items() if k[0] in late)
     assert {k: v for k, v in left.items() if k[0] not in gone} == {k: v for k, v in before.items() if k[0] not in gone}
     if beat:
         assert state.kept_calls == len(state.open)
-        assert not any(v for k, v in left.items() if k[0] in gone - shown - {"care_people_served", m.FEED.name})
+        assert not any(v for k, v in left.items() if k[0] in gone - shown - late - {"care_people_served", m.FEED.name})
+        for name, kind in ((m.ATTEMPTS.name, e.FollowupAttempted), (m.OUTREACH.name, e.OutreachAttempted)):
+            assert sum(v for k, v in left.items() if k[0] == name) == sum(isinstance(x, kind) for x in history)
         kinds = {x.kind for x in history if isinstance(x, e.CaseOpened)}
         assert {k[1][0] for k, v in left.items() if k[0] == m.CASES_ACTIVE.name and v} <= kinds & {"case_management"}
         openings = [state.cases.opening(id) for id in state.cases.records]

@@ -62,7 +62,10 @@ def test_name_is_there(owner: type, name: str) -> None:
     [
         (aiokafka.AIOKafkaConsumer.__init__, "self._fetch_max_wait_ms"),
         (aiokafka.AIOKafkaConsumer.start, "self._fetch_max_wait_ms"),
+        (aiokafka.AIOKafkaConsumer.__init__, "self._isolation_level"),
+        (aiokafka.AIOKafkaConsumer.start, "self._isolation_level"),
         (TopicPartitionState.__init__, "self.highwater"),
+        (TopicPartitionState.__init__, "self.lso"),
         (TopicPartitionState.__init__, "self.timestamp"),
         (aiokafka.AIOKafkaProducer.__init__, "self._txn_manager"),
         (Sender._sender_routine, "txn_manager.transactional_id is not None"),

@@ -135,12 +135,16 @@ class CareProgram extends HTMLElement {
     if (standing && !standing.live) {
       words.push(el("strong", {}, standing.since ? `NOT LIVE since ${clock(standing.since)}.` : "NO NUMBERS."), ` ${standing.why}`);
     } else if (silent.length) {
-      const names = silent.map((feed) => FEED[feed.topic]);
-      const since = silent.map((feed) => feed.last).filter((last) => last != null);
-      const all = silent.length === Object.keys(FEED).length ? "ALL FEEDS" : names.join(" and ").toUpperCase() + (silent.length > 1 ? " FEEDS" : " FEED");
+      const ended = silent.filter((feed) => feed.last != null);
+      const never = silent.filter((feed) => feed.last == null);
+      const name = (feeds) =>
+        feeds.length === this.#snapshot.feeds.length ? "ALL FEEDS" : `${feeds.map((feed) => FEED[feed.topic]).join(" and ").toUpperCase()} FEED${feeds.length > 1 ? "S" : ""}`;
+      const said = [];
+      if (ended.length) said.push(`${name(ended)} SILENT since ${clock(Math.min(...ended.map((feed) => feed.last)))}.`);
+      if (never.length) said.push(`${name(never)} NEVER HEARD OF.`);
       words.push(
-        el("strong", {}, `${all} SILENT${since.length ? ` since ${clock(Math.min(...since))}` : ""}.`),
-        this.#snapshot.catching_up ? " A backlog is being read." : since.length ? " These numbers may be old." : " No event has come yet.",
+        el("strong", {}, said.join(" ")),
+        this.#snapshot.catching_up ? " A backlog is being read." : ended.length ? " These numbers may be old." : " No event has come yet.",
       );
     }
     this.#parts.standing.replaceChildren(...(words.length ? [icon("silent"), el("span", {}, ...words)] : [icon("live"), "Live"]));
