@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
 from typing import NamedTuple
 
 from streams import metrics as m
@@ -109,8 +108,7 @@ def sparse(state: ProgramState, now: Micros, running_to: Micros) -> Iterator[Spa
     yield family(m.UNMAPPED, _unmapped(state))
     yield family(m.TODAY, _today(state, now), _possible_closings)
     yield family(m.DEMAND_TODAY, state.demand_on(state.profile.local(now).toordinal()), _possible_results)
-    hours = family(m.DEMAND_HOUR, {}, _possible_hours)
-    yield hours._replace(found=_demand_hours(state, now))
+    yield family(m.DEMAND_HOUR, state.demand.since(now, DEMAND_DAYS), _possible_hours)
     board = state.cases.board
     yield family(m.FOLLOWUPS, board.states(now), _possible_followups)
     yield family(m.NEXT_LAPSE, {labels: seconds(at) for labels, at in board.next_lapse(now).items()})
@@ -241,13 +239,3 @@ def _possible_hours(profile: Profile) -> Iterator[Labels]:
 
 def _possible_results(profile: Profile) -> Iterator[Labels]:
     yield from ((area, result) for area in (*profile.areas, OTHER) for result in RESULTS)
-
-
-def _demand_hours(state: ProgramState, now: Micros) -> dict[Labels, float]:
-    program = state.profile.program
-    return {_hour(program, *when): n for when, n in state.demand.since(now, DEMAND_DAYS).items()}
-
-
-@cache  # nearly all are there each time
-def _hour(program: str, weekday: int, hour: int, result: str) -> Labels:
-    return program, DAYS[weekday], f"{hour:02}", result
