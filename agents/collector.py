@@ -53,6 +53,7 @@ class Collector:
                 await sheets.update(state, now, self._running_to(state, now), pace)
             if fresh:
                 heap.settle()
+            await pace.rest()
             still = set(self._shown())
             for metric, samples in pipeline:
                 own = metric.labels[:1] == ("program",)
