@@ -20,6 +20,7 @@ from agents.local_copy import LocalCopy
 from agents.notices import Teller
 from agents.order import Order
 from agents.owner import Owner
+from agents.pace import RightOfWay
 from agents.pipeline import Pipeline
 from agents.recovery import RecoveryWatch
 from agents.settings import Settings, WorkerError
@@ -93,6 +94,7 @@ class Worker:
         self.settings = settings
         self.owner = Owner(profiles, settings.partitions)
         self.pipeline = Pipeline()
+        self.way = RightOfWay()
         self.app = _app(settings)
         self.order = Order(self._progress, self._began)
         self.table = cast(
@@ -178,6 +180,7 @@ class Worker:
         async def agent(stream: Any) -> AsyncIterator[None]:
             async for event in stream.noack().events():
                 try:
+                    await self.way.turn()
                     await self.intake.take(event)
                 except Exception as error:  # noqa: BLE001  # Faust would go on with the next one
                     self.app.crash_soon(error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 
 from agents import heap
 from agents.app import Worker
@@ -14,7 +14,7 @@ from streams import events
 from streams import metrics as m
 from streams.clock import Micros
 from streams.door import REASONS
-from streams.read import Family, Labels, Spread, Value, counted, current
+from streams.read import Family, Labels, Spread, Value, counted, sparse
 from streams.state import ProgramState
 
 #: Seconds that a counter of unit time is held rather than shown falling, see `_never_back`.
@@ -53,16 +53,17 @@ class Collector:
                 await sheets.update(state, now, self._running_to(state, now), pace)
             if fresh:
                 heap.settle()
+            await pace.rest()
             still = set(self._shown())
             for metric, samples in pipeline:
                 own = metric.labels[:1] == ("program",)
                 self._pipeline_sheets[metric].show(
-                    [each for each in samples if each[0][0] in still] if own else samples
+                    {labels: value for labels, value in samples if not own or labels[0] in still}
                 )
-            self._pipeline_sheets[m.READY].show([((), float(self._worker.ready))])
+            self._pipeline_sheets[m.READY].show({(): float(self._worker.ready)})
             texts = [sheets.texts for program, sheets in self._programs.items() if program in still]
-            families = [(metric, [text[metric] for text in texts]) for metric in m.PROGRAM_METRICS]
-            families += [(metric, [sheet.text]) for metric, sheet in self._pipeline_sheets.items()]
+            families = [(metric, [part for text in texts for part in text[metric]]) for metric in m.PROGRAM_METRICS]
+            families += [(metric, sheet.parts) for metric, sheet in self._pipeline_sheets.items()]
             return document(families, openmetrics=openmetrics)
 
     def _shown(self) -> list[str]:
@@ -113,6 +114,8 @@ class ProgramSheets:
 
     def __init__(self) -> None:
         """Nothing shown yet."""
+        #: The text of each family, in parts.
+        self.texts: dict[m.Metric, list[bytes]] = {metric: [] for metric in m.PROGRAM_METRICS}
         self._state: ProgramState | None = None
         self._sheets = {metric: Sheet(metric) for metric in m.PROGRAM_METRICS}
         self._unit_seconds: dict[Labels, float] = {}
@@ -126,33 +129,30 @@ class ProgramSheets:
             self._sheets = {metric: Sheet(metric) for metric in m.PROGRAM_METRICS}
             sums = list(counted(state))
         self._state = None  # a scrape that is given up in the middle leaves nothing to go on from
-        families = list(current(state, now, running_to))
+        families = list(sparse(state, now, running_to))
         for metric, samples in sums:
             await pace.rest()
             self._sheets[metric].change(samples)
-        for metric, samples in families:
+        for metric, found, zeros in families:
             await pace.rest()
-            self._sheets[metric].show(self._never_back(samples) if metric is m.UNIT_SECONDS else samples)
-        for sheet in self._sheets.values():
-            _ = sheet.text
+            self._sheets[metric].show(self._never_back(found) if metric is m.UNIT_SECONDS else found, zeros)
+        texts: dict[m.Metric, list[bytes]] = {}
+        for metric, sheet in self._sheets.items():
+            texts[metric] = sheet.parts
             await pace.rest()
+        self.texts = texts
         self._state = state
 
-    @property
-    def texts(self) -> dict[m.Metric, bytes]:
-        """The text of each family."""
-        return {metric: sheet.text for metric, sheet in self._sheets.items()}
-
-    def _never_back(self, samples: Iterable[tuple[Labels, Value]]) -> list[tuple[Labels, Value]]:
+    def _never_back(self, samples: Mapping[Labels, Value]) -> dict[Labels, float]:
         """Hold a counter that would fall for a moment.
 
         A status is heard of some seconds after its time, and until then the one before was counted on. Taking those
         seconds back would look like a counter reset, and `rate()` would add the whole counter again.
         """
         shown: dict[Labels, float] = {}
-        for labels, value in samples:
+        for labels, value in samples.items():
             assert isinstance(value, (int, float))
             before = self._unit_seconds.get(labels, 0.0)
             shown[labels] = before if value < before < value + HELD else value
         self._unit_seconds = shown
-        return list(shown.items())
+        return shown

@@ -1,12 +1,13 @@
 """The text of /metrics: the same bytes as prometheus_client's encoders would write, without writing all of it each time.
 
 A scrape shows thousands of samples a program, of which few have changed. A sheet keeps the text of one family of one
-program, and writes a line again only when its value is another one. A test holds the bytes equal to the library's.
+program, and writes a line again only when its value is another one; lines are joined in blocks, and only those blocks
+again. A test holds the bytes equal to the library's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import accumulate
 from typing import cast
@@ -16,49 +17,74 @@ from prometheus_client import utils
 from streams.metrics import Metric
 from streams.read import Labels, Spread, Value
 
+#: Lines of a block.
+BLOCK = 64
+_NOTHING: Mapping[Labels, Value] = {}
+
 _go = cast("Callable[[float], str]", utils.floatToGoString)
 
 
 class Sheet:
-    """The text of one family's samples, in the order in which they were first shown."""
+    """The text of one family's samples: those that have a place for good, in the order of their places, then the others."""
 
     def __init__(self, metric: Metric) -> None:
         """An empty sheet."""
         self._metric = metric
-        self._values: dict[Labels, Value] = {}
-        self._lines: dict[Labels, str] = {}
-        self._text: bytes | None = b""
+        self._places: dict[Labels, int] = {}
+        self._lines: list[str] = []  # by place
+        self._blocks: list[bytes] = []  # the same, joined
+        self._stale: set[int] = set()  # blocks with a line that has changed
+        self._found: Mapping[Labels, Value] = _NOTHING
+        self._others: dict[Labels, str] = {}
+        self._end = b""  # the others, joined
 
-    def show(self, samples: Iterable[tuple[Labels, Value]]) -> None:
-        """Show these samples and no others."""
-        values = dict(samples)
-        if values == self._values and list(values) == list(self._values):
-            return
-        before, lines = self._values, self._lines
-        self._lines = {
-            labels: lines[labels] if before.get(labels) == value else self._line(labels, value)
-            for labels, value in values.items()
-        }
-        self._values = values
-        self._text = None
+    def show(self, found: Mapping[Labels, Value], zeros: Mapping[Labels, Value] = _NOTHING) -> None:
+        """Show these samples, those of `zeros` that are not among them, and no others.
+
+        `zeros` is the same each time: its samples have places for good. What was found is kept, and must not change.
+        """
+        if zeros and not self._places:
+            self.change(zeros.items())
+        before, places = self._found, self._places
+        self._found = found
+        changed = [each for each in found.items() if before.get(each[0]) != each[1]]
+        self.change([(labels, zeros[labels]) for labels in before.keys() - found.keys() if labels in places])
+        self.change([each for each in changed if each[0] in places])
+        if self._others or any(labels not in places for labels, _ in changed):
+            self._others = {
+                labels: self._others[labels] if before.get(labels) == value else self._line(labels, value)
+                for labels, value in found.items()
+                if labels not in places
+            }
+            self._end = "".join(self._others.values()).encode()
 
     def change(self, samples: Iterable[tuple[Labels, Value]]) -> None:
-        """Show these samples with their new values, or for the first time; the others stay."""
+        """Show these samples with their new values, or for the first time and for good; the others stay."""
         for labels, value in samples:
-            self._lines[labels] = self._line(labels, value)
-            self._text = None
+            line = self._line(labels, value)
+            place = self._places.get(labels)
+            if place is None:
+                place = self._places[labels] = len(self._lines)
+                self._lines.append(line)
+                if place % BLOCK == 0:
+                    self._blocks.append(b"")
+            else:
+                self._lines[place] = line
+            self._stale.add(place // BLOCK)
 
     @property
-    def text(self) -> bytes:
-        """The lines."""
-        if self._text is None:
-            self._text = "".join(self._lines.values()).encode()
-        return self._text
+    def parts(self) -> list[bytes]:
+        """The text, in parts."""
+        for block in self._stale:
+            self._blocks[block] = "".join(self._lines[block * BLOCK : (block + 1) * BLOCK]).encode()
+        self._stale.clear()
+        return [*self._blocks, self._end]
 
     def _line(self, labels: Labels, value: Value) -> str:
         if isinstance(value, Spread):
             return _histogram(self._metric, labels, value)
-        known = self._lines.get(labels)
+        place = self._places.get(labels)
+        known = self._others.get(labels) if place is None else self._lines[place]
         head = known[: known.rindex(" ")] if known else self._metric.name + _labels(self._metric, labels)
         return f"{head} {_number(value)}\n"
 

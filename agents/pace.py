@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Iterator
 from time import perf_counter
 
 #: Seconds of work between two looks at the loop. Under full load each look lets the agents apply a message or three,
 #: so that shorter turns make a scrape longer; 20 ms is what the loop may be held at the most.
 TURN = 0.008
+#: Seconds that a scrape may keep events waiting.
+HELD = 0.1
 
 
 class Pace:
@@ -22,3 +26,42 @@ class Pace:
         if perf_counter() > self._until:
             await asyncio.sleep(0)
             self._until = perf_counter() + TURN
+
+
+class RightOfWay:
+    """Scrapes go before events: who scrapes wants an answer now, and events that wait for it are late by that once."""
+
+    def __init__(self) -> None:
+        """Nobody is in the way."""
+        self._free = asyncio.Event()
+        self._free.set()
+        self._turns = asyncio.Lock()
+        self._not_before = 0.0
+
+    @contextlib.contextmanager
+    def taken(self) -> Iterator[None]:
+        """Have others wait meanwhile, for HELD seconds at most; then they have at least as long for themselves."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        if began < self._not_before or not self._free.is_set():
+            yield
+            return
+        self._free.clear()
+        enough = loop.call_later(HELD, self._free.set)
+        try:
+            yield
+        finally:
+            enough.cancel()
+            self._free.set()
+            self._not_before = loop.time() + min(loop.time() - began, HELD)
+
+    async def turn(self) -> None:
+        """Wait until no scrape has it, and for a round of the loop of one's own.
+
+        With one message a round, what comes in meanwhile waits for one message and not for one of each agent.
+        """
+        await self._turns.acquire()
+        try:
+            await self._free.wait()
+        finally:
+            asyncio.get_running_loop().call_soon(self._turns.release)

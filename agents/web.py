@@ -74,13 +74,14 @@ class Web:
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
         now = wall()
         _, content_type = choose_encoder(request.headers.get("Accept", ""))
-        parts = await self._collector.page(now, openmetrics="openmetrics" in content_type)
         response = web.StreamResponse(headers={"Content-Type": content_type, NOW_HEADER: str(now)})
-        response.content_length = sum(map(len, parts))
-        await response.prepare(request)
-        for piece in _pieces(parts):
-            await response.write(piece)
-        await response.write_eof()
+        with self._worker.way.taken():
+            parts = await self._collector.page(now, openmetrics="openmetrics" in content_type)
+            response.content_length = sum(map(len, parts))
+            await response.prepare(request)
+            for piece in _pieces(parts):
+                await response.write(piece)
+            await response.write_eof()
         return response
 
     async def _healthz(self, request: web.Request) -> web.Response:

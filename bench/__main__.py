@@ -44,7 +44,7 @@ class Scale(msgspec.Struct, frozen=True):
     cost: float  # that the cost may take
 
 
-FULL = Scale(calls=100_000, box=15.0, fill=180.0, load=20.0, largest=1e7, cost=330.0)
+FULL = Scale(calls=100_000, box=15.0, fill=180.0, load=30.0, largest=1e7, cost=330.0)
 QUICK = Scale(calls=8_000, box=4.0, fill=60.0, load=5.0, largest=1e5, cost=60.0)
 
 

@@ -85,7 +85,7 @@ def measure(run: Run, feed: Feed, site: Site, name: str, work: str, within: floa
         run.say(f"  ready {site.ready_after_kill:.1f} s after kill -9 (session timeout {site.session_timeout:g} s)")
 
         rate = LOAD_SHARE * (found.per_second or 0)
-        load = _load(run, worker, feed, rate, seconds, "l", pause=0.2)
+        load = _load(run, worker, feed, rate, seconds, "l", pause=0.05)
         until = max(times[-1] for times in load.sent.values())
         site.load_rate, site.load_seconds = load.rate, seconds
         site.load_visible = spread(list(age_of_newest(load.sent, load.base, load.looks, BUSY, until)))

@@ -35,6 +35,7 @@ class Worker:
         """Start it."""
         self._broker, self._prefix, self._group, self._partitions = broker, prefix, group, partitions
         self._port = free_port()
+        self._scraper = self._connection()
         address = ["--broker", f"kafka://{broker}", "--web-port", str(self._port), "--programs", str(programs)]
         settings = environment(PREFIX=prefix, GROUP=group, PARTITIONS=str(partitions), PATH=path)
         command = [sys.executable, "-m", "carewatch", "worker", *address]
@@ -56,9 +57,9 @@ class Worker:
         return False
 
     def look(self) -> Look:
-        """Scrape it. Raises OSError."""
+        """Scrape it, over one connection as Prometheus does. Raises OSError."""
         asked = time.time()
-        _, headers, text = self._get("/metrics")
+        _, headers, text = _ask(self._scraper, "/metrics")
         answered = time.time()
         now = float(headers.get("X-Carewatch-Now", answered * 1e6)) / 1e6
         return Look(asked, now, answered, events_shown(text), len(text))
@@ -69,10 +70,11 @@ class Worker:
         return round(sum(float(line.rpartition(b" ")[2]) for line in lines))
 
     def _get(self, path: str) -> tuple[int, dict[str, str], bytes]:
-        with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)) as connection:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, dict(answer.headers), answer.read()
+        with closing(self._connection()) as connection:
+            return _ask(connection, path)
+
+    def _connection(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
 
     def catch_up(self, total: int, within: float, progress: Callable[[int], None]) -> int:
         """Wait until so many records are committed, or the time is up (seconds); how many are.
@@ -114,6 +116,12 @@ class Worker:
         if not times:
             raise StackError(f"the worker of group {self._group} wrote no changelog: look at its log")
         return min(times), max(times)
+
+
+def _ask(connection: http.client.HTTPConnection, path: str) -> tuple[int, dict[str, str], bytes]:
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    return answer.status, dict(answer.headers), answer.read()
 
 
 def _time_of_next(consumer: Any, place: TopicPartition) -> float:

@@ -8,9 +8,11 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from streams.clock import Micros, local, local_hour, micros
+from streams.programs import DAYS
 
-#: Weekday (0: Monday), hour, result.
-HourOfWeek = tuple[int, int, str]
+#: Day of the week, hour, result, as they are shown.
+HourOfWeek = tuple[str, ...]
+_HOURS = tuple(f"{hour:02}" for hour in range(24))
 
 
 class Demand:
@@ -62,4 +64,4 @@ class Demand:
 
 
 def _of_week(hour: int, result: str) -> HourOfWeek:
-    return (hour // 24 - 1) % 7, hour % 24, result
+    return DAYS[(hour // 24 - 1) % 7], _HOURS[hour % 24], result

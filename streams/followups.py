@@ -10,8 +10,8 @@ which the clocks change. Those in hours, minutes and seconds are elapsed time. S
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -21,7 +21,7 @@ import msgspec
 from streams.cases import Case, Opening
 from streams.clock import DAY, Micros, from_local, keeps_clock, local_micros, utc
 from streams.events import CASE_KINDS
-from streams.programs import OTHER, Checkpoint, Profile, duration
+from streams.programs import Checkpoint, Profile, duration
 from streams.times import Times
 
 STATES = ("scheduled", "open", "overdue", "missed")
@@ -154,20 +154,6 @@ class Board:
         self._owed: defaultdict[Row, Times] = defaultdict(Times)  # by due time; the name is the case's id
         self._done: defaultdict[tuple[str, str, str], Times] = defaultdict(Times)  # by due time
         self._ends: defaultdict[str, Times] = defaultdict(Times)  # of active cases, by kind
-        areas = (*profile.areas, OTHER)
-        self._states: dict[tuple[str, ...], float] = {
-            (team, area, checkpoint, state): 0
-            for team, checkpoint in profile.checkpoints
-            for area in areas
-            if team in profile.teams_of(area)
-            for state in STATES
-        }
-        self._results: dict[tuple[str, ...], float] = {
-            (team, checkpoint, window, result): 0
-            for team, checkpoint in profile.checkpoints
-            for window in WINDOWS
-            for result in RESULTS
-        }
 
     def change(
         self, id: str, opening: Opening, case: Case | None, by: int, checkpoint: str | None = None
@@ -200,46 +186,40 @@ class Board:
 
     # --- for the read model ---------------------------------------------------------------------------------
 
-    def states(self, now: Micros) -> dict[tuple[str, ...], float]:
-        """(team, area, checkpoint, state) -> follow-ups not resolved."""
-        counts = dict(self._states)
+    def states(self, now: Micros) -> Counter[tuple[str, ...]]:
+        """(team, area, checkpoint, state) -> follow-ups not resolved, where there are any."""
+        counts: Counter[tuple[str, ...]] = Counter()
         for row, times in self._owed.items():
-            opened, due = times.upto(now + row.open_for), times.upto(now)
-            lapsed, gone = times.upto(now - row.overdue_for), times.upto(now - row.overdue_for - MISSED_FOR)
-            found = (len(times) - opened, opened - due, due - lapsed, lapsed - gone)
-            for state, n in zip(STATES, found, strict=True):
+            for state, n in zip(STATES, _standing(row, times, now), strict=False):
                 if n:
-                    labels = row.team, row.area, row.checkpoint, state
-                    counts[labels] = counts.get(labels, 0) + n
+                    counts[row.team, row.area, row.checkpoint, state] += n
         return counts
 
     def next_lapse(self, now: Micros) -> dict[tuple[str, ...], Micros]:
         """(team,) -> when the next of its open and overdue follow-ups lapses."""
         found: dict[tuple[str, ...], Micros] = {}
         for row, times in self._owed.items():
-            due = times.next(now - row.overdue_for)
-            if due is not None and due <= now + row.open_for:
+            due = _standing(row, times, now)[len(STATES)]
+            if due != NEVER:
                 lapses = due + row.overdue_for
                 found[(row.team,)] = min(found.get((row.team,), lapses), lapses)
         return found
 
-    def due(self, now: Micros) -> dict[tuple[str, ...], float]:
-        """(team, checkpoint, window, result) -> follow-ups, resolved or not, that came due in the window up to now."""
-        counts = dict(self._results)
+    def due(self, now: Micros) -> Counter[tuple[str, ...]]:
+        """(team, checkpoint, window, result) -> follow-ups, resolved or not, that came due in the window up to now.
 
-        def add(team: str, checkpoint: str, window: str, result: str, n: int) -> None:
-            if n:
-                labels = team, checkpoint, window, result
-                counts[labels] = counts.get(labels, 0) + n
-
-        for window, span in WINDOWS.items():
-            for (team, checkpoint, result), times in self._done.items():
-                add(team, checkpoint, window, result, times.upto(now) - times.upto(now - span))
-            for row, times in self._owed.items():
-                before = times.upto(now - span)
-                lapsed = max(before, times.upto(now - row.overdue_for))
-                add(row.team, row.checkpoint, window, "missed", lapsed - before)
-                add(row.team, row.checkpoint, window, "pending", times.upto(now) - lapsed)
+        Only where there are any.
+        """
+        counts: Counter[tuple[str, ...]] = Counter()
+        for (team, checkpoint, result), times in self._done.items():
+            for window, n in zip(WINDOWS, times.steady(now, _came_due), strict=True):
+                if n:
+                    counts[team, checkpoint, window, result] += n
+        for row, times in self._owed.items():
+            came = _standing(row, times, now)[len(STATES) + 1 :]
+            for (window, result), n in zip(_OWED_IN, came, strict=True):
+                if n:
+                    counts[row.team, row.checkpoint, window, result] += n
         return counts
 
     def active(self, now: Micros) -> dict[tuple[str, ...], float]:
@@ -271,3 +251,36 @@ class Board:
     def _between(self, row: Row, after: Micros, upto: Micros) -> Iterator[tuple[str, Row, Followup]]:
         for due, id in self._owed[row].between(after, upto):
             yield id, row, Followup(row.checkpoint, due - row.open_for, due, due + row.overdue_for)
+
+
+#: What follows the states in `_standing`, after the next lapse.
+_OWED_IN = [(window, result) for window in WINDOWS for result in ("missed", "pending")]
+
+
+def _standing(row: Row, times: Times, now: Micros) -> tuple[int, ...]:
+    """Of the follow-ups of a row: how many are in each state, the due time of the one that lapses next, `_OWED_IN`."""
+
+    def count(upto: Callable[[Micros], int]) -> tuple[int, ...]:
+        opened, due = upto(row.open_for), upto(0)
+        lapsed, gone = upto(-row.overdue_for), upto(-row.overdue_for - MISSED_FOR)
+        next_due = times.next(now - row.overdue_for) if lapsed < opened else None
+        counts = [
+            len(times) - opened,
+            opened - due,
+            due - lapsed,
+            lapsed - gone,
+            NEVER if next_due is None else next_due,
+        ]
+        for span in WINDOWS.values():
+            before = upto(-span)
+            missed_to = max(before, lapsed)
+            counts += [missed_to - before, due - missed_to]
+        return tuple(counts)
+
+    return times.steady(now, count)
+
+
+def _came_due(upto: Callable[[Micros], int]) -> tuple[int, ...]:
+    """Of resolved follow-ups: how many came due in each window."""
+    due = upto(0)
+    return tuple(due - upto(-span) for span in WINDOWS.values())

@@ -11,7 +11,9 @@ from streams import tally
 from streams.calls import CLEARED, STAGES, Call
 from streams.clock import SECOND, Micros, wall
 from streams.events import STATUSES
-from streams.programs import DAYS, NO_TEAM, OTHER, OUTCOMES, UNRECORDED, Profile
+from streams.followups import RESULTS as FOLLOWUP_RESULTS
+from streams.followups import STATES, WINDOWS
+from streams.programs import DAYS, FIELDS, NO_TEAM, OTHER, OUTCOMES, UNRECORDED, Profile
 from streams.state import CALL_INTERVALS, LEG_INTERVALS, ProgramState
 from streams.tally import RESULTS, Cell
 from streams.waiting import Shown
@@ -30,6 +32,16 @@ class Spread(NamedTuple):
 
 Value = float | Spread
 Family = tuple[m.Metric, list[tuple[Labels, Value]]]
+
+
+class Sparse(NamedTuple):
+    """A family of which nearly all samples are 0: those that were found, and all that are 0 unless found."""
+
+    metric: m.Metric
+    found: Mapping[Labels, Value]
+    zeros: Mapping[Labels, Value]
+
+
 _Possible = Callable[[Profile], Iterable[Labels]]
 
 
@@ -68,34 +80,39 @@ def read(state: ProgramState, now: Micros | None = None, running_to: Micros | No
 
 
 def current(state: ProgramState, now: Micros, running_to: Micros) -> Iterator[Family]:
-    """The families that are made anew each time: what is so *now*, over units, open calls and sums by day or hour."""
+    """The families that are made anew each time, see `sparse`."""
+    for metric, found, zeros in sparse(state, now, running_to):
+        yield metric, list({**zeros, **found}.items())
+
+
+def sparse(state: ProgramState, now: Micros, running_to: Micros) -> Iterator[Sparse]:
+    """What is so *now*, over units, open calls, follow-ups and sums by day or hour."""
     program = state.profile.program
 
-    def family(metric: m.Metric, samples: Mapping[Labels, float], possible: _Possible | None = None) -> Family:
-        shown: dict[Labels, Value] = {(program, *labels): value for labels, value in samples.items()}
-        if possible:
-            zeros = state.zeros.get(metric.name)
-            if zeros is None:  # made once: there are hundreds, and nearly all stay at 0
-                zeros = state.zeros[metric.name] = {(program, *labels): 0 for labels in possible(state.profile)}
-            shown = {**zeros, **shown}
-        return metric, list(shown.items())
+    def family(metric: m.Metric, samples: Mapping[Labels, float], possible: _Possible | None = None) -> Sparse:
+        zeros = state.zeros.get(metric.name)
+        if zeros is None:  # made once: there are hundreds
+            labels = possible(state.profile) if possible else ()
+            zeros = state.zeros[metric.name] = {(program, *each): 0 for each in labels}
+        return Sparse(metric, {(program, *labels): value for labels, value in samples.items()}, zeros)
 
     state.waiting.look(state.open, lambda call: _shown(state, call))
-    yield family(m.UNITS, _units(state), _possible_units)
+    state.fleet.look(state.units, state.waiting.units)
+    yield family(m.UNITS, state.fleet.counts, _possible_units)
     yield family(m.UNITS_PLANNED, _planned(state, now))
     yield family(m.UNIT_SECONDS, _unit_seconds(state, running_to))
     yield family(m.CALLS_OPEN, state.waiting.stages, _possible_stages)
     yield family(m.OLDEST_WAITING, {(area,): seconds(at) for area, at in state.waiting.oldest().items()})
     yield family(m.OVER_TARGET, state.waiting.past_target(now), _possible_targets)
     yield family(m.TARGET, {key: seconds(target) for key, target in state.profile.targets.items()})
-    yield family(m.UNMAPPED, {(field,): n for field, n in state.unmapped.items()})
+    yield family(m.UNMAPPED, _unmapped(state))
     yield family(m.TODAY, _today(state, now), _possible_closings)
     yield family(m.DEMAND_TODAY, state.demand_on(state.profile.local(now).toordinal()), _possible_results)
-    yield family(m.DEMAND_HOUR, _demand_hours(state, now), _possible_hours)
+    yield family(m.DEMAND_HOUR, state.demand.since(now, DEMAND_DAYS), _possible_hours)
     board = state.cases.board
-    yield family(m.FOLLOWUPS, board.states(now))
+    yield family(m.FOLLOWUPS, board.states(now), _possible_followups)
     yield family(m.NEXT_LAPSE, {labels: seconds(at) for labels, at in board.next_lapse(now).items()})
-    yield family(m.FOLLOWUPS_DUE, board.due(now))
+    yield family(m.FOLLOWUPS_DUE, board.due(now), _possible_due)
     yield family(m.CASES_ACTIVE, board.active(now))
     yield family(m.PEOPLE, {(): len(state.people)})
     yield family(m.FEED, {(topic,): seconds(state.newest.get(topic, 0)) for topic in state.profile.feeds})
@@ -131,10 +148,6 @@ def _possible_units(profile: Profile) -> Iterator[Labels]:
         yield from ((team, area, status) for team in (*profile.teams_of(area), OTHER) for status in STATUSES)
 
 
-def _units(state: ProgramState) -> Counter[Labels]:
-    return Counter((unit.held.team, unit.area, unit.held.status) for unit in state.units.values() if unit.held)
-
-
 def _planned(state: ProgramState, now: Micros) -> dict[Labels, float]:
     when = state.profile.local(now)
     counts: dict[Labels, float] = {(code,): 0 for code in state.profile.team_codes}
@@ -145,12 +158,13 @@ def _planned(state: ProgramState, now: Micros) -> dict[Labels, float]:
 
 def _unit_seconds(state: ProgramState, now: Micros) -> dict[Labels, float]:
     spent: Counter[Labels] = Counter({(team, s): 0 for team in (*state.profile.team_codes, OTHER) for s in STATUSES})
-    for unit in state.units.values():
-        for (team, status), took in unit.micros.items():
-            spent[team, status] += took
-        if unit.held:
-            spent[unit.held.team, unit.held.status] += max(0, now - unit.held.at)
+    spent.update(state.fleet.spent(now))
     return {labels: seconds(took) for labels, took in spent.items()}
+
+
+def _unmapped(state: ProgramState) -> dict[Labels, float]:
+    """Unknown codes by field: those of calls and cases, and those of units."""
+    return {(field,): state.tally.cells[tally.UNMAPPED, field] + state.fleet.unmapped[field] for field in FIELDS}
 
 
 def _possible_stages(profile: Profile) -> Iterator[Labels]:
@@ -194,6 +208,17 @@ def _shown(state: ProgramState, call: Call) -> tuple[Shown, list[str]] | None:
     return Shown((area, call.call_type, stage), call.start if stage == "waiting" else 0, deadlines), asked
 
 
+def _possible_followups(profile: Profile) -> Iterator[Labels]:
+    for team, checkpoint in profile.checkpoints:
+        areas = [area for area in (*profile.areas, OTHER) if team in profile.teams_of(area)]
+        yield from ((team, area, checkpoint, state) for area in areas for state in STATES)
+
+
+def _possible_due(profile: Profile) -> Iterator[Labels]:
+    for team, checkpoint in profile.checkpoints:
+        yield from ((team, checkpoint, window, result) for window in WINDOWS for result in FOLLOWUP_RESULTS)
+
+
 def _possible_closings(profile: Profile) -> Iterator[Labels]:
     for area in (*profile.areas, OTHER):
         teams = (*profile.teams_of(area), NO_TEAM, OTHER)
@@ -214,8 +239,3 @@ def _possible_hours(profile: Profile) -> Iterator[Labels]:
 
 def _possible_results(profile: Profile) -> Iterator[Labels]:
     yield from ((area, result) for area in (*profile.areas, OTHER) for result in RESULTS)
-
-
-def _demand_hours(state: ProgramState, now: Micros) -> dict[Labels, float]:
-    found = state.demand.since(now, DEMAND_DAYS)
-    return {(DAYS[weekday], f"{hour:02}", result): n for (weekday, hour, result), n in found.items()}

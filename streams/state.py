@@ -48,9 +48,10 @@ from streams.cases import Case, Opening
 from streams.clock import DAY, Micros, local_hour, micros
 from streams.demand import Demand
 from streams.events import Heartbeat
+from streams.fleet import Fleet
 from streams.followups import NEVER
 from streams.packed import pack
-from streams.programs import FIELDS, NO_TEAM, OTHER, Interval, Profile
+from streams.programs import NO_TEAM, OTHER, Interval, Profile
 from streams.tally import RESULTS, Cell, Tally
 from streams.units import Entry, Unit, UnitArchive
 from streams.waiting import Waiting
@@ -178,6 +179,7 @@ class ProgramState:
         self.tally = Tally(bounds)
         self.open: dict[str, Call] = {}  # every call not closed, by key
         self.waiting = Waiting()
+        self.fleet = Fleet()
         self.zeros: dict[str, dict[tuple[str, ...], float]] = {}  # the read model's samples of nothing, by metric
         self.units: dict[str, Unit] = {}
         self.cases = Caseload(profile)
@@ -787,14 +789,6 @@ class ProgramState:
             self.newest[topic] = at
 
     # --- for the read model ---------------------------------------------------------------------------------
-
-    @property
-    def unmapped(self) -> Counter[str]:
-        """Unknown codes by field: those of calls and cases, and those of units."""
-        counts = Counter({field: self.tally.cells[tally.UNMAPPED, field] for field in FIELDS})
-        for unit in self.units.values():
-            counts.update(unit.unmapped)
-        return counts
 
     def demand_on(self, day: int) -> Counter[tuple[str, ...]]:
         """Calls closed on a local day (its ordinal): (area, result) -> calls, by what is known now."""

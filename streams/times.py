@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from streams.clock import Micros
 
+#: Later than any time.
+EVER: Micros = 2**62
 #: Up to so many changes are made one by one (each moves memory); more are sorted in at once.
 FEW = 64
 
@@ -15,13 +17,14 @@ FEW = 64
 class Times:
     """A bag of (time, name). Changes are taken in when it is next asked, so that a thousand cost one sort."""
 
-    __slots__ = ("_at", "_changes", "_names")
+    __slots__ = ("_at", "_changes", "_names", "_steady")
 
     def __init__(self) -> None:
         """Empty."""
         self._at = array("q")
         self._names: list[str] = []
         self._changes: dict[tuple[Micros, str], int] = {}
+        self._steady: tuple[Micros, Micros, tuple[int, ...]] | None = None  # counts, and from when until when they hold
 
     def change(self, at: Micros, name: str, by: int) -> None:
         """Put in one (+1), or take out one that is there (-1)."""
@@ -47,6 +50,29 @@ class Times:
         where = self.upto(after)
         return self._at[where] if where < len(self._at) else None
 
+    def steady(self, now: Micros, count: Callable[[Callable[[Micros], int]], tuple[int, ...]]) -> tuple[int, ...]:
+        """What `count` makes of this bag at *now*. It is asked again only once there was a change, or a time has passed.
+
+        It is to be the same each time, and to depend on nothing but what it is given: `upto`, of times from *now* on.
+        """
+        self._settle()
+        if self._steady and self._steady[0] <= now < self._steady[1]:
+            return self._steady[2]
+        begin, end = -EVER, EVER
+
+        def upto(ahead: Micros) -> int:
+            nonlocal begin, end
+            where = bisect_right(self._at, now + ahead)
+            if where:
+                begin = max(begin, self._at[where - 1] - ahead)
+            if where < len(self._at):
+                end = min(end, self._at[where] - ahead)
+            return where
+
+        counts = count(upto)
+        self._steady = begin, end, counts
+        return counts
+
     def between(self, after: Micros, upto: Micros) -> Iterator[tuple[Micros, str]]:
         """Those later than `after` and not later than `upto`, in order."""
         begin, end = self.upto(after), self.upto(upto)
@@ -55,6 +81,7 @@ class Times:
     def _settle(self) -> None:
         if not self._changes:
             return
+        self._steady = None
         if len(self._changes) > FEW:
             self._rebuild()
         else:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import accumulate
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import exposition as plain
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 
+from agents import exposition
 from agents.exposition import Sheet, document, le
 from streams import metrics as m
 from streams.read import Family, Labels, Spread, Value
@@ -49,8 +51,8 @@ def families(draw: st.DrawFn) -> list[Family]:
 
 def ours(sheets: dict[m.Metric, Sheet], shown: list[Family], *, openmetrics: bool) -> bytes:
     for metric, samples in shown:
-        sheets[metric].show(samples)
-    return b"".join(document([(metric, [sheets[metric].text]) for metric, _ in shown], openmetrics=openmetrics))
+        sheets[metric].show(dict(samples))
+    return b"".join(document([(metric, sheets[metric].parts) for metric, _ in shown], openmetrics=openmetrics))
 
 
 @given(families(), families())
@@ -64,16 +66,37 @@ def test_same_bytes_as_the_library(first: list[Family], second: list[Family]) ->
         assert ours(sheets, shown, openmetrics=True) == expected
 
 
-@given(families(), families())
+@given(families(), families(), st.integers(1, 3))
 @settings(max_examples=100, deadline=None)
-def test_a_change_leaves_the_other_lines_as_they_are(first: list[Family], second: list[Family]) -> None:
+def test_a_change_leaves_the_other_lines_as_they_are(first: list[Family], second: list[Family], block: int) -> None:
     changes = dict(second)
-    for metric, samples in first:
-        sheet, anew = Sheet(metric), Sheet(metric)
-        sheet.change(samples)
-        sheet.change(changes.get(metric, []))
-        anew.show((dict(samples) | dict(changes.get(metric, []))).items())
-        assert sheet.text == anew.text
+    monkey = pytest.MonkeyPatch()
+    with monkey.context() as patch:
+        patch.setattr(exposition, "BLOCK", block)
+        for metric, samples in first:
+            sheet, anew = Sheet(metric), Sheet(metric)
+            sheet.change(samples)
+            assert sheet.parts
+            sheet.change(changes.get(metric, []))
+            anew.show(dict(samples) | dict(changes.get(metric, [])))
+            assert b"".join(sheet.parts) == b"".join(anew.parts)
+
+
+@given(families(), families(), families())
+@settings(max_examples=100, deadline=None)
+def test_what_is_not_found_is_zero_in_its_place_or_gone(
+    zeros: list[Family], first: list[Family], second: list[Family]
+) -> None:
+    for metric, samples in zeros:
+        if metric.kind == "histogram":
+            continue  # has no zeros
+        nothing: dict[Labels, Value] = {labels: 0 for labels, _ in samples}
+        sheet = Sheet(metric)
+        for found in (dict(dict(first).get(metric, [])), dict(samples[:2]), dict(dict(second).get(metric, [])), {}):
+            sheet.show(found, nothing)
+            anew = Sheet(metric)
+            anew.show({**nothing, **found})
+            assert b"".join(sheet.parts) == b"".join(anew.parts)
 
 
 def _family(metric: m.Metric, samples: Iterable[tuple[Labels, Value]]) -> Metric:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from streams import times
 from streams.times import Times
 
+AHEAD = (0, 3, -5)
 _pairs = st.tuples(st.integers(0, 20), st.sampled_from("abc"))
 
 
@@ -36,6 +39,28 @@ def test_as_a_list_would_say(few: int, data: st.DataObject) -> None:
             assert bag.upto(low) == sum(at <= low for at, _ in plain)
             assert bag.next(low) == min((at for at, _ in plain if at > low), default=None)
             assert list(bag.between(low, high)) == [pair for pair in plain if low < pair[0] <= high]
+            for now in data.draw(st.lists(st.integers(-1, 21), max_size=4)):
+                expected = [sum(at <= now + ahead for at, _ in plain) for ahead in AHEAD]
+                assert list(bag.steady(now, counts)) == expected
+
+
+def counts(upto: Callable[[int], int]) -> tuple[int, ...]:
+    return tuple(upto(ahead) for ahead in AHEAD)
+
+
+def test_what_holds_is_not_counted_again() -> None:
+    bag = Times()
+    bag.change(10, "a", +1)
+    asked: list[int] = []
+
+    def count(upto: Callable[[int], int]) -> tuple[int, ...]:
+        asked.append(1)
+        return (upto(0), upto(2))
+
+    assert [bag.steady(now, count) for now in (1, 7, 8, 9, 10, 11, 7)] == [
+        (0, 0), (0, 0), (0, 1), (0, 1), (1, 1), (1, 1), (0, 0)
+    ]  # fmt: skip
+    assert len(asked) == 4
 
 
 def test_a_change_that_is_taken_back_costs_nothing() -> None:

@@ -1,0 +1,108 @@
+"""Scrapes go before events, and not for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+
+from agents import pace
+from agents.pace import RightOfWay
+
+
+async def _events(way: RightOfWay, log: list[str], count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+        await way.turn()
+        log.append("event")
+
+
+def test_events_wait_until_a_scrape_is_over() -> None:
+    async def run() -> list[str]:
+        way, log = RightOfWay(), list[str]()
+        with way.taken():
+            events = asyncio.ensure_future(_events(way, log, 2))
+            for _ in range(5):
+                await asyncio.sleep(0)
+            log.append("scrape")
+        await events
+        return log
+
+    assert asyncio.run(run()) == ["scrape", "event", "event"]
+
+
+def test_a_slow_client_holds_events_up_for_so_long_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "HELD", 0.01)
+
+    async def run() -> list[str]:
+        way, log = RightOfWay(), list[str]()
+        with way.taken():
+            await _events(way, log, 3)
+            log.append("scrape")
+        return log
+
+    assert asyncio.run(run()) == ["event", "event", "event", "scrape"]
+
+
+def test_scrape_upon_scrape_leaves_half_of_the_time_to_events() -> None:
+    async def run() -> list[str]:
+        way, log = RightOfWay(), list[str]()
+        with way.taken():
+            await asyncio.sleep(0.05)
+        with way.taken():
+            await _events(way, log, 1)
+        await asyncio.sleep(0.06)
+        with way.taken():
+            events = asyncio.ensure_future(_events(way, log, 1))
+            for _ in range(5):
+                await asyncio.sleep(0)
+            log.append("scrape")
+        await events
+        return log
+
+    assert asyncio.run(run()) == ["event", "scrape", "event"]
+
+
+def test_two_scrapes_at_once_and_one_that_is_given_up() -> None:
+    async def run() -> list[str]:
+        way, log = RightOfWay(), list[str]()
+
+        async def scrape() -> None:
+            with way.taken():
+                await asyncio.sleep(60)
+
+        scrapes = [asyncio.ensure_future(scrape()) for _ in range(2)]
+        await asyncio.sleep(0)
+        for each in scrapes:
+            each.cancel()
+        await asyncio.wait(scrapes)
+        await asyncio.wait_for(_events(way, log, 1), 5)
+        return log
+
+    assert asyncio.run(run()) == ["event"]
+
+
+def test_one_message_a_round_of_the_loop_and_each_in_turn() -> None:
+    async def run() -> list[str]:
+        way, log = RightOfWay(), list[str]()
+
+        async def rounds() -> None:
+            while True:
+                log.append("round")
+                await asyncio.sleep(0)
+
+        async def agent(name: str) -> None:
+            for _ in range(3):
+                await asyncio.sleep(0)  # as a stream of Faust does
+                await way.turn()
+                log.append(name)
+
+        ticking = asyncio.ensure_future(rounds())
+        await asyncio.gather(agent("a"), agent("b"), agent("c"))
+        ticking.cancel()
+        return log
+
+    log = asyncio.run(run())
+    assert [each for each in log if each != "round"] == ["a", "b", "c"] * 3
+    assert all("round" in each for each in pairwise(log))
