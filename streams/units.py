@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Mapping
+from operator import attrgetter
 
 import msgspec
 
@@ -68,13 +69,19 @@ class Unit:
             self._restore(segments)
 
     def _restore(self, segments: Mapping[int, bytes]) -> None:
+        entries: list[Entry] = []
         for number, packed in sorted(segments.items()):
-            for entry in _decode(packed):
-                self._take(entry)
+            entries += _decode(packed)
             self.segments[number] = packed
             self.last_segment = number
-        self._ids = array("Q", sorted(self._id))
         self.segments[self.last_segment] = self.entries(self.last_segment)
+        for entry in entries:
+            self._hold(entry)
+        entries.sort(key=attrgetter("at", "id"))
+        self._at.extend([entry.at for entry in entries])
+        self._id.extend([entry.id for entry in entries])
+        self._code.extend([self._code_of(entry) for entry in entries])
+        self._ids.extend(sorted(self._id))
 
     def entries(self, number: int) -> list[Entry]:
         """The entries of a segment."""
@@ -110,12 +117,13 @@ class Unit:
         else:
             self.last_segment += growing is not None
             self.segments[self.last_segment] = [entry]
-        self._ids.insert(bisect_left(self._ids, entry.id), entry.id)
-        self._take(entry)
+        insort(self._ids, entry.id)
+        self._hold(entry)
+        self._place(entry)
         return self.last_segment
 
-    def _take(self, entry: Entry) -> None:
-        at, id = entry.at, entry.id
+    def _hold(self, entry: Entry) -> None:
+        """In the order of arrival."""
         if entry.unmapped:
             for field in entry.unmapped.split():
                 self.unmapped[field] = self.unmapped.get(field, 0) + 1
@@ -123,21 +131,26 @@ class Unit:
             held = self.held
             if held is not None:
                 owner = (held.team, held.status)
-                self.micros[owner] = self.micros.get(owner, 0) + at - held.at
+                self.micros[owner] = self.micros.get(owner, 0) + entry.at - held.at
             self.held = entry
-        ats, ids = self._at, self._id
+
+    def _place(self, entry: Entry) -> None:
+        at, id, ats, ids = entry.at, entry.id, self._at, self._id
         where = bisect_right(ats, at)  # mostly the end, but a history that is sent again is late by weeks
         while where and ats[where - 1] == at and ids[where - 1] > id:
             where -= 1
+        ats.insert(where, at)
+        ids.insert(where, id)
+        self._code.insert(where, self._code_of(entry))
+
+    def _code_of(self, entry: Entry) -> int:
         meaning = (entry.status, entry.team, entry.area)
         code = self._codes.get(meaning)
         if code is None:
             code = self._codes[meaning] = len(self._meaning)
             self._meaning.append(meaning)
             self.teams.add(entry.team)
-        ats.insert(where, at)
-        ids.insert(where, id)
-        self._code.insert(where, code)
+        return code
 
     @property
     def newest(self) -> Micros:
