@@ -180,7 +180,7 @@ class Worker:
         async def agent(stream: Any) -> AsyncIterator[None]:
             async for event in stream.noack().events():
                 try:
-                    await self.way.turn()
+                    await self.way.free()
                     await self.intake.take(event)
                 except Exception as error:  # noqa: BLE001  # Faust would go on with the next one
                     self.app.crash_soon(error)

@@ -35,7 +35,6 @@ class RightOfWay:
         """Nobody is in the way."""
         self._free = asyncio.Event()
         self._free.set()
-        self._turns = asyncio.Lock()
         self._not_before = 0.0
 
     @contextlib.contextmanager
@@ -55,13 +54,7 @@ class RightOfWay:
             self._free.set()
             self._not_before = loop.time() + min(loop.time() - began, HELD)
 
-    async def turn(self) -> None:
-        """Wait until no scrape has it, and for a round of the loop of one's own.
-
-        With one message a round, what comes in meanwhile waits for one message and not for one of each agent.
-        """
-        await self._turns.acquire()
-        try:
+    async def free(self) -> None:
+        """Wait until nobody has it."""
+        if not self._free.is_set():
             await self._free.wait()
-        finally:
-            asyncio.get_running_loop().call_soon(self._turns.release)

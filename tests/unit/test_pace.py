@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from itertools import pairwise
 
 import pytest
 
@@ -14,7 +13,7 @@ from agents.pace import RightOfWay
 async def _events(way: RightOfWay, log: list[str], count: int) -> None:
     for _ in range(count):
         await asyncio.sleep(0)
-        await way.turn()
+        await way.free()
         log.append("event")
 
 
@@ -81,28 +80,3 @@ def test_two_scrapes_at_once_and_one_that_is_given_up() -> None:
         return log
 
     assert asyncio.run(run()) == ["event"]
-
-
-def test_one_message_a_round_of_the_loop_and_each_in_turn() -> None:
-    async def run() -> list[str]:
-        way, log = RightOfWay(), list[str]()
-
-        async def rounds() -> None:
-            while True:
-                log.append("round")
-                await asyncio.sleep(0)
-
-        async def agent(name: str) -> None:
-            for _ in range(3):
-                await asyncio.sleep(0)  # as a stream of Faust does
-                await way.turn()
-                log.append(name)
-
-        ticking = asyncio.ensure_future(rounds())
-        await asyncio.gather(agent("a"), agent("b"), agent("c"))
-        ticking.cancel()
-        return log
-
-    log = asyncio.run(run())
-    assert [each for each in log if each != "round"] == ["a", "b", "c"] * 3
-    assert all("round" in each for each in pairwise(log))
