@@ -254,12 +254,12 @@ class Worker:
         return cast(Consumer, self.app.consumer)
 
 
-def buffer_messages(partitions: int) -> int:
+def buffer_messages(partitions: int, *, batched: bool) -> int:
     """Messages that an agent's queue takes. A put that has to wait would stop the reading of every other topic, and
     calls would wait for statuses that are never read: Faust takes a partition out of the poll at a put into a queue
     that is four fifths full, so the last fifth has room for what one more poll finds of each partition.
     """
-    return 5 * partitions * (MAX_POLL_RECORDS // MAX_BATCH + 1)
+    return 5 * partitions * (MAX_POLL_RECORDS // MAX_BATCH + 1 if batched else MAX_POLL_RECORDS)
 
 
 def _app(settings: Settings) -> App:
@@ -290,7 +290,7 @@ def _app(settings: Settings) -> App:
         producer_max_request_size=MAX_RECORD_BYTES,
         consumer_max_fetch_size=1024 * 1024,
         stream_wait_empty=False,
-        stream_buffer_maxsize=buffer_messages(settings.partitions) if settings.batched else 4096,
+        stream_buffer_maxsize=buffer_messages(settings.partitions, batched=settings.batched),
         stream_recovery_delay=0.0,
         worker_redirect_stdouts=False,
     )

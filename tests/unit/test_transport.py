@@ -91,9 +91,14 @@ def test_home_is_the_default_partitioners() -> None:
     assert {home(program, 8) for program in ("chicago", "cambridge", "seattle")} <= set(range(8))
 
 
+@pytest.mark.parametrize(
+    ("batched", "a_poll"), [(True, math.ceil(MAX_POLL_RECORDS / MAX_BATCH)), (False, MAX_POLL_RECORDS)]
+)
 @pytest.mark.parametrize("partitions", [1, 8, 64])
-def test_a_queue_that_is_nearly_full_has_room_for_one_more_poll_of_each_partition(partitions: int) -> None:
+def test_a_queue_that_is_nearly_full_has_room_for_one_more_poll_of_each_partition(
+    partitions: int, batched: bool, a_poll: int
+) -> None:
     """Was: full after a part of one poll; reading stopped, of statuses too, and calls waited for those."""
-    size = buffer_messages(partitions)
+    size = buffer_messages(partitions, batched=batched)
     nearly_full = math.floor(size / FlowControlQueue.pressure_high_ratio)
-    assert size - nearly_full >= partitions * math.ceil(MAX_POLL_RECORDS / MAX_BATCH)
+    assert size - nearly_full >= partitions * a_poll
