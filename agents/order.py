@@ -14,7 +14,7 @@ from collections.abc import Callable
 import structlog
 
 from agents.transport import Progress
-from streams.events import Topic
+from streams.events import IN_ORDER, Topic
 
 log = structlog.get_logger()
 
@@ -26,7 +26,7 @@ LONGEST = 60.0
 #: Seconds between looks where nothing wakes us: progress of the fetcher makes no event.
 LOOK = 0.005
 #: The topic that the records of a topic wait for, and those that it waits for in turn: while they move, it will too.
-FIRST: dict[Topic, tuple[Topic, ...]] = {"dispatch": ("status",), "followup": ("dispatch", "status")}
+FIRST: dict[Topic, tuple[Topic, ...]] = {topic: IN_ORDER[:place][::-1] for place, topic in enumerate(IN_ORDER)}
 
 
 class Order:
@@ -64,7 +64,7 @@ class Order:
 
         Returns at once when the partitions are shared out anew: the record must not be applied then.
         """
-        chain = FIRST.get(topic, ())
+        chain = FIRST[topic]
         if not chain or offset < self._cleared.get((topic, partition), 0):
             return
         before = chain[0]

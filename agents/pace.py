@@ -7,8 +7,8 @@ import contextlib
 from collections.abc import Iterator
 from time import perf_counter
 
-#: Seconds of work between two looks at the loop. Under full load each look lets the agents apply a message or three,
-#: so that shorter turns make a scrape longer; 20 ms is what the loop may be held at the most.
+#: Seconds of work between two looks at the loop; 20 ms is what it may be held at the most. Where a scrape has no right of
+#: way, each look lets the agents apply a message or three under full load: shorter turns make it longer.
 TURN = 0.008
 #: Seconds that a scrape may keep events waiting.
 HELD = 0.1

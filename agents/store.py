@@ -65,9 +65,7 @@ class Store(MemoryStore[bytes, bytes]):
         stored = self.partitions[partition]
         for key, value in records:
             program, of_state = split_key(key)
-            kept = stored.get(program)
-            if kept is None:
-                kept = stored[program] = {}
+            kept = stored.setdefault(program, {})
             if value is None:
                 kept.pop(of_state, None)
             else:

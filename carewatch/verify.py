@@ -29,7 +29,7 @@ from carewatch.settings import worker_settings
 from streams import door
 from streams import metrics as m
 from streams.clock import Micros, wall
-from streams.events import TOPICS, Topic
+from streams.events import IN_ORDER, TOPICS, Topic
 from streams.programs import Profile, load_all
 from streams.read import Spread, read
 from streams.state import ProgramState
@@ -37,8 +37,6 @@ from streams.state import ProgramState
 SHOWN = 10
 #: Records of a topic read ahead before those that came before them on others are applied.
 ROUND = 100_000
-#: Each asks for what the next ones say, which is read further before it is applied; see agents/order.py.
-READ_IN_ORDER: tuple[Topic, ...] = ("followup", "dispatch", "status")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -119,7 +117,7 @@ class Fold:
 
         The first topic takes the clock to the end. What is old by then on the others goes only here.
         """
-        await self._catch_up(*READ_IN_ORDER)
+        await self._catch_up(*reversed(IN_ORDER))
         for state in self.states:
             state.archive(self._clocks[state.profile.program])
             state.flush()

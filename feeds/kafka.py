@@ -21,10 +21,8 @@ from feeds.brokers import CONNECT_MS, addresses, reachable, topic_names
 from feeds.errors import FeedError
 from feeds.topics import partitions_of
 from feeds.wire import Line, encode, topic_of
-from streams.events import Event, Topic
+from streams.events import IN_ORDER, Event, Topic
 
-#: The order of topics: a record may ask for records of those before its own.
-ORDER: tuple[Topic, ...] = ("status", "dispatch", "followup")
 #: Events of a bulk that are sent by topic.
 ROUND = 5_000
 #: The client's buffer has no limit of its own: at most this many records are unconfirmed.
@@ -103,7 +101,7 @@ class _Sending:
                 for item in events:
                     share.append(item)
                     if len(share) == size:
-                        share = self._round(share)
+                        self._round(share)
             finally:
                 self._round(share)  # the events may have ended with an exception
         except KafkaError:
@@ -113,20 +111,19 @@ class _Sending:
             self._confirm_all()
         return dict(self._counts)
 
-    def _round(self, share: list[Event | Line]) -> list[Event | Line]:
-        """Send by topic; nothing is left to send."""
-        by_topic: dict[Topic, list[Event | Line]] = {topic: [] for topic in ORDER}
+    def _round(self, share: list[Event | Line]) -> None:
+        """Send by topic; nothing is left in the share."""
+        by_topic: dict[Topic, list[Event | Line]] = {topic: [] for topic in IN_ORDER}
         for item in share:
             by_topic[item.topic if isinstance(item, Line) else topic_of(item)].append(item)
         share.clear()  # what fails now is not sent again
         for topic, items in by_topic.items():
             for item in items:
                 self._send(topic, item)
-        return share
 
     def _send(self, topic: Topic, item: Event | Line) -> None:
         event, value = (item.event, item.value) if isinstance(item, Line) else (item, b"")
-        if any(self._awaited[before] for before in ORDER[: ORDER.index(topic)]):
+        if any(self._awaited[before] for before in IN_ORDER[: IN_ORDER.index(topic)]):
             self._producer.flush(timeout=CONFIRM_SECONDS)
             self._confirm_all()
         key, partition = None, None

@@ -7,8 +7,8 @@ from collections import Counter
 from streams import events, tally
 from streams.calls import Fact
 from streams.cases import DONE, Case, Opening
-from streams.clock import Micros
-from streams.followups import MISSED_FOR, NEVER, Board, Followup
+from streams.clock import NEVER, Micros
+from streams.followups import MISSED_FOR, Board, Followup
 from streams.programs import OTHER, Profile
 
 #: What became of a follow-up: its checkpoint, and overdue or missed.
@@ -92,14 +92,18 @@ class Caseload:
                 before = self._take_out(event.case)
                 case.opened = min(case.opened or opened, opened)
                 self._put_in(event.case, before)
-                codes = (("team", event.team), ("area", event.area))
-                unmapped = [(tally.UNMAPPED, f, 1) for f, code in codes if code and not self._profile.knows(f, code)]
+                unmapped = [(tally.UNMAPPED, field, 1) for field, _ in self.unmapped(event)]
                 case.facts += unmapped
             case events.CaseClosed():
                 before = self._take_out(event.case)
                 case.closed = min(case.closed or at, at)
                 self._put_in(event.case, before)
         return unmapped + self.settle(event.case)
+
+    def unmapped(self, event: events.CaseOpened) -> list[tuple[str, str]]:
+        """Codes that the profile does not know: (field, code)."""
+        codes = (("team", event.team), ("area", event.area))
+        return [(field, code) for field, code in codes if code and not self._profile.knows(field, code)]
 
     def settle(self, id: str, *, last: bool = False) -> list[Fact]:
         """Count the attempts and visits of a case that waited for its opening, under the team and area that it has now.

@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 Micros = int
 SECOND: Micros = 1_000_000
-DAY: Micros = 86_400 * SECOND
-
 HOUR: Micros = 3600 * SECOND
+DAY: Micros = 24 * HOUR
+#: Later than any time.
+NEVER: Micros = 2**62
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_HOUR = _EPOCH.toordinal() * 24

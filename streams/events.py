@@ -43,6 +43,8 @@ CaseKind = Literal["encounter", "overdose", "case_management"]
 AttemptResult = Literal["completed", "no_contact", "declined"]
 
 TOPICS: tuple[Topic, ...] = get_args(Topic)
+#: Each may ask for what those before it say, and for nothing else: docs/decisions/0003-statuses-first.md.
+IN_ORDER: tuple[Topic, ...] = ("status", "dispatch", "followup")
 SOURCES: tuple[str, ...] = get_args(Source)
 STATUSES: tuple[str, ...] = get_args(UnitStatusCode)
 CASE_KINDS: tuple[str, ...] = get_args(CaseKind)

@@ -28,15 +28,20 @@ class Fleet:
         self.unmapped: Counter[str] = Counter()
         self._spent: Counter[tuple[str, ...]] = Counter()
         self._seen: dict[str, _Seen] = {}
+        self._stale: set[str] = set()
 
-    def look(self, units: Mapping[str, Unit], changed: set[str]) -> None:
-        """Look at the units that have changed, or were never looked at; `changed` is emptied."""
-        for name in changed | (units.keys() - self._seen.keys()):
+    def changed(self, unit: str) -> None:
+        """A status of the unit was applied, or archived."""
+        self._stale.add(unit)
+
+    def look(self, units: Mapping[str, Unit]) -> None:
+        """Look at the units that have changed, or were never looked at."""
+        for name in self._stale | (units.keys() - self._seen.keys()):
             if before := self._seen.get(name):
                 self._add(before, -1)
             self._seen[name] = now = _seen(units[name])
             self._add(now, +1)
-        changed.clear()
+        self._stale.clear()
 
     def spent(self, now: Micros) -> Counter[tuple[str, ...]]:
         """(team, status) -> microseconds that units spent in it, the status that holds up to *now*."""

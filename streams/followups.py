@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from streams.cases import Case, Opening
-from streams.clock import DAY, Micros, from_local, keeps_clock, local_micros, utc
+from streams.clock import DAY, NEVER, Micros, from_local, keeps_clock, local_micros, utc
 from streams.events import CASE_KINDS
 from streams.programs import Checkpoint, Profile, duration
 from streams.times import Times
@@ -29,8 +29,6 @@ RESULTS = ("completed", "completed_late", "declined", "closed", "missed", "pendi
 WINDOWS: dict[str, Micros] = {"7d": 7 * DAY, "30d": 30 * DAY}
 #: A missed follow-up is shown so long after its lapse; then nobody will do it any more.
 MISSED_FOR: Micros = 30 * DAY
-#: An end that never comes.
-NEVER: Micros = 2**62
 
 
 class Followup(msgspec.Struct, frozen=True, gc=False):

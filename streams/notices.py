@@ -14,9 +14,9 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from streams.clock import Micros, micros, utc
+from streams.clock import NEVER, Micros, micros, utc
 from streams.events import Code, Id
-from streams.followups import MISSED_FOR, NEVER, Followup
+from streams.followups import MISSED_FOR, Followup
 from streams.state import ProgramState, Told
 
 NoticeId = Annotated[

@@ -97,7 +97,7 @@ def sparse(state: ProgramState, now: Micros, running_to: Micros) -> Iterator[Spa
         return Sparse(metric, {(program, *labels): value for labels, value in samples.items()}, zeros)
 
     state.waiting.look(state.open, lambda call: _shown(state, call))
-    state.fleet.look(state.units, state.waiting.units)
+    state.fleet.look(state.units)
     yield family(m.UNITS, state.fleet.counts, _possible_units)
     yield family(m.UNITS_PLANNED, _planned(state, now))
     yield family(m.UNIT_SECONDS, _unit_seconds(state, running_to))

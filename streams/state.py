@@ -45,11 +45,10 @@ from streams.calls import (
 )
 from streams.caseload import Caseload
 from streams.cases import Case, Opening
-from streams.clock import DAY, Micros, local_hour, micros
+from streams.clock import DAY, HOUR, NEVER, Micros, local_hour, micros
 from streams.demand import Demand
 from streams.events import Heartbeat
 from streams.fleet import Fleet
-from streams.followups import NEVER
 from streams.packed import pack
 from streams.programs import NO_TEAM, OTHER, Interval, Profile
 from streams.tally import RESULTS, Cell, Tally
@@ -60,7 +59,7 @@ from streams.waiting import Waiting
 KEPT: Micros = 45 * DAY
 #: How often old records are looked for: at each full hour of the clock, or with the first event after it. A state
 #: that was restored in between finds nothing that the one before it did not.
-ARCHIVE_EVERY: Micros = DAY // 24
+ARCHIVE_EVERY: Micros = HOUR
 
 #: What an event may give as its reason; whether a call was served or ineligible is not for it to say.
 REASONS = frozenset(RESULTS) - {"served", "ineligible"}
@@ -551,9 +550,7 @@ class ProgramState:
             opening = Opening(call.closed, "encounter", intern(team), intern(area), id) if opens else None
             self.cases.set_by_call(id, opening)
             self._settle(id)
-            self._expire(key, call)
-            if case := self.cases.records.get(id):
-                self._expire("k/" + id, case)
+            self._expire_case(id, call)
 
     def _settle(self, id: str, *, last: bool = False) -> None:
         """Count what waited for a case to be opened, in the case's record."""
@@ -593,6 +590,7 @@ class ProgramState:
             calls = self._hide_heirs(event.unit, at if unit.known_at(at) else 0)
         number = unit.append(entry)
         self.waiting.unit_changed(event.unit)
+        self.fleet.changed(event.unit)
         for key, call in calls:
             self._show(key, call, +1)
         self._dirty[f"u/{number}/{event.unit}"] = None
@@ -626,8 +624,7 @@ class ProgramState:
             self.tally.add(fact)
         unmapped: list[tuple[str, str]] = []
         if type(event) is events.CaseOpened:
-            codes = (("team", event.team), ("area", event.area))
-            unmapped = [(field, code) for field, code in codes if code and not self.profile.knows(field, code)]
+            unmapped = self.cases.unmapped(event)
             if event.person:
                 if case.person:
                     self._person(case.person[1], -1)
@@ -701,6 +698,7 @@ class ProgramState:
                 calls = self._hide_heirs(name, 0) if len(unit.teams) > 1 else []
                 self.units[name] = unit.without(segments)
                 self.waiting.unit_changed(name)
+                self.fleet.changed(name)
                 for key, call in calls:
                     self._show(key, call, +1)
                 self._dirty.update(dict.fromkeys(("a/" + name, *(f"u/{number}/{name}" for number in segments))))

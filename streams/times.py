@@ -6,10 +6,8 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 
-from streams.clock import Micros
+from streams.clock import NEVER, Micros
 
-#: Later than any time.
-EVER: Micros = 2**62
 #: Up to so many changes are made one by one (each moves memory); more are sorted in at once.
 FEW = 64
 
@@ -58,7 +56,7 @@ class Times:
         self._settle()
         if self._steady and self._steady[0] <= now < self._steady[1]:
             return self._steady[2]
-        begin, end = -EVER, EVER
+        begin, end = -NEVER, NEVER
 
         def upto(ahead: Micros) -> int:
             nonlocal begin, end

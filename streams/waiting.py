@@ -27,7 +27,6 @@ class Waiting:
     def __init__(self) -> None:
         """No open calls."""
         self.stages: Counter[tuple[str, ...]] = Counter()
-        self.units: set[str] = set()  # that have changed since fleet.py looked at them
         self._shown: dict[str, Shown] = {}
         self._stale: set[str] = set()
         self._asking: defaultdict[str, set[str]] = defaultdict(set)  # unit -> calls with its team by its status then
@@ -42,8 +41,7 @@ class Waiting:
         self._forget(key)
 
     def unit_changed(self, unit: str) -> None:
-        """A status of the unit was applied, or archived."""
-        self.units.add(unit)
+        """What is known of a unit's team has changed."""
         if calls := self._asking.pop(unit, None):
             self._stale |= calls & self._shown.keys()
 

@@ -47,7 +47,7 @@ from feeds.topics import ensure_topics
 from feeds.wire import encode, topic_of
 from streams import metrics, programs, tally
 from streams.clock import Micros, micros, wall
-from streams.events import AnyEvent, Event, Heartbeat, Topic, UnitStatus
+from streams.events import IN_ORDER, AnyEvent, Event, Heartbeat, Topic, UnitStatus
 from streams.read import Spread, read
 from streams.state import ProgramState
 
@@ -506,7 +506,7 @@ class Site:
         A producer sends the records of two topics in any order, and a busy one more than a day of them apart.
         Returns when the broker has them.
         """
-        by_topic: dict[Topic, list[Event]] = {"status": [], "dispatch": [], "followup": []}
+        by_topic: dict[Topic, list[Event]] = {topic: [] for topic in IN_ORDER}
         for event in events:
             by_topic[topic_of(event)].append(event)
         for share in by_topic.values():

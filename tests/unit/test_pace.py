@@ -17,15 +17,20 @@ async def _events(way: RightOfWay, log: list[str], count: int) -> None:
         log.append("event")
 
 
+async def _scrape(way: RightOfWay, log: list[str], count: int) -> None:
+    """A scrape with events that come meanwhile, until they are there too."""
+    with way.taken():
+        events = asyncio.ensure_future(_events(way, log, count))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        log.append("scrape")
+    await events
+
+
 def test_events_wait_until_a_scrape_is_over() -> None:
     async def run() -> list[str]:
         way, log = RightOfWay(), list[str]()
-        with way.taken():
-            events = asyncio.ensure_future(_events(way, log, 2))
-            for _ in range(5):
-                await asyncio.sleep(0)
-            log.append("scrape")
-        await events
+        await _scrape(way, log, 2)
         return log
 
     assert asyncio.run(run()) == ["scrape", "event", "event"]
@@ -52,12 +57,7 @@ def test_scrape_upon_scrape_leaves_half_of_the_time_to_events() -> None:
         with way.taken():
             await _events(way, log, 1)
         await asyncio.sleep(0.06)
-        with way.taken():
-            events = asyncio.ensure_future(_events(way, log, 1))
-            for _ in range(5):
-                await asyncio.sleep(0)
-            log.append("scrape")
-        await events
+        await _scrape(way, log, 1)
         return log
 
     assert asyncio.run(run()) == ["event", "scrape", "event"]
