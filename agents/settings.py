@@ -27,6 +27,7 @@ class Settings:
     advertised: str = ""  # where other workers reach this one's web, a URL; "": where it listens
     silent_after: float = 300.0  # a feed without an event for so long is silent on the board
     api_token: str = field(default="", repr=False)  # of the work list; none: it is not served
+    banner: str = ""  # a line over the board's pages, such as that its data is simulated; "": none
     session_timeout: float = 10.0  # how long a dead worker keeps its programs
     heartbeat_interval: float = 2.0
     rebalance_timeout: float = 10.0

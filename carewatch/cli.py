@@ -17,6 +17,7 @@ from dashboards.build import ROOT
 from dashboards.gateway import GrafanaError
 from dashboards.thresholds import SHIPPED, ThresholdError
 from feeds.errors import FeedError, TopicsDifferError
+from feeds.lively import FASTEST
 from feeds.topics import ensure_topics
 from streams.programs import ProfileError, load_all
 
@@ -57,10 +58,23 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     add = _Adder(commands)
 
-    run = add("demo", demo.run, "everything on this machine: broker, worker, simulated programs", "carewatch demo")
+    run = add(
+        "demo",
+        demo.run,
+        "everything on this machine: broker, worker, simulated programs",
+        "carewatch demo --speed 10 --programs my-city",
+    )
+    _programs(run)
+    _speed(run)
+    run.add_argument(
+        "--hours",
+        choices=("always", "real"),
+        default="always",
+        help="always: teams work around the clock, so that there is something to see (default); real: as in the program files",
+    )
     run.add_argument("--broker", help="use this broker (kafka://HOST:PORT) instead of starting one")
     run.add_argument("--web-port", type=_port, help="port of the worker's web (default: a free one)")
-    run.add_argument("--days", type=_days, default=14.0, help="days of history to load (default 14)")
+    run.add_argument("--days", type=_days, default=14.0, help="simulated days of history to load (default 14)")
     run.add_argument("--seed", type=int, default=1, help="seed of the simulation (default 1)")
 
     run = add("worker", _worker, "run one worker", "carewatch worker --broker kafka://broker1:9092")
@@ -98,6 +112,12 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--start", help="first moment, RFC 3339 with offset (default: --days before now)")
     run.add_argument("--days", type=_days, default=1.0, help="how many days (default 1)")
     run.add_argument("--live", action="store_true", help="go on from now, each event when it happens, until Ctrl-C")
+    run.add_argument(
+        "--busy",
+        action="store_true",
+        help="calls at every hour, as many as the planned crews can take; with --live something of everything at once",
+    )
+    _speed(run)
     run.add_argument("--seed", type=int, default=1, help="the same seed and start give the same events (default 1)")
     run.add_argument("--disorder", type=float, default=0.0, help="share of events that come late (default 0)")
     run.add_argument("--duplicates", type=float, default=0.0, help="share of events that come twice (default 0)")
@@ -195,6 +215,26 @@ def _days(text: str) -> float:
     if not 0 < days <= MOST_DAYS:
         raise argparse.ArgumentTypeError(f"{text}: give a number of days above 0, {MOST_DAYS} at most")
     return days
+
+
+def _speed(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--speed",
+        type=_factor,
+        default=1.0,
+        metavar="N",
+        help=f"simulated minutes a minute, 1 to {FASTEST:g} (default 1): calls come N times as often, and take an Nth of the time",
+    )
+
+
+def _factor(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 1 <= speed <= FASTEST:
+        raise argparse.ArgumentTypeError(f"{text}: give simulated minutes a minute, from 1 to {FASTEST:g}")
+    return speed
 
 
 def _broker(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,7 @@
 """`carewatch demo`: all of it on this machine, without Docker.
 
-A broker, the topics, a worker, days of simulated history and then three programs live, and Prometheus with the
-rules and Alertmanager where they can be had. Every child ends with the demo, however it ends.
+A broker, the topics, a worker, days of simulated history and then the programs live, and Prometheus with the rules and
+Alertmanager where they can be had: the demo goes on without them. Every child ends with the demo, however it ends.
 """
 
 from __future__ import annotations
@@ -14,17 +14,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from carewatch.native.kafka import KafkaBroker, kafka_available
 from carewatch.native.process import Child, StackError, free_port, wait_for
-from carewatch.native.prometheus import Alertmanager, Prometheus, configure, find_binaries
+from carewatch.native.prometheus import Alertmanager, Binaries, Prometheus, configure, find_binaries
 from carewatch.native.tansu import TansuBroker, tansu_available
 from carewatch.scrape import Numbers, scrape
-from carewatch.settings import PROGRAMS, whole
+from carewatch.settings import whole
 from dashboards.build import ROOT
+from feeds.lively import lively_file
 from feeds.topics import ensure_topics
 from streams import metrics as m
 from streams.programs import load_all
@@ -33,6 +35,10 @@ PROMETHEUS_CONFIG = ROOT / "dashboards" / "prometheus" / "prometheus.yml"
 ALERTMANAGER_CONFIG = ROOT / "dashboards" / "alertmanager" / "alertmanager.yml"
 #: Seconds between the lines that show the live numbers.
 EVERY = 10.0
+#: The simulator sends a heartbeat so often, seconds.
+MINUTE = 60.0
+#: Told first, and over every page of the board.
+SIMULATED = "simulated data: no call, unit or person here is real"
 #: Tansu forms a group within seconds only with these (Kafka's clients allow for slower brokers), and knows no
 #: transactional ids.
 TANSU_ENV = {
@@ -44,7 +50,10 @@ TANSU_ENV = {
 
 
 class _Stop(Exception):  # noqa: N818  # no error: the user's wish
-    """A signal asked us to end."""
+    """A signal asked us to end, or nobody reads what we say any more."""
+
+
+Server = Prometheus | Alertmanager
 
 
 def run(args: argparse.Namespace) -> int:
@@ -57,7 +66,8 @@ def run(args: argparse.Namespace) -> int:
             _say(f"live after {time.monotonic() - began:.0f} s; Ctrl-C ends all of it")
             demo.watch()
         except _Stop:
-            _say("ending")
+            with suppress(_Stop):
+                _say("ending")
     return 0
 
 
@@ -71,36 +81,72 @@ class _Demo:
         self._env = dict(os.environ)
         self._token = self._env.get("CAREWATCH_API_TOKEN") or secrets.token_urlsafe(9)
         self._env["CAREWATCH_API_TOKEN"] = self._token
-        self._programs = load_all(PROGRAMS)
+        self._profiles = load_all(args.programs)
+        self._programs = self._folder / "programs"
         self._children: list[Child] = []
+        self._servers: list[Server] = []
         self._url = ""
 
     def start(self) -> None:
-        """Start everything; returns when the worker shows numbers. The history goes on loading for some seconds."""
+        """Start everything; returns when the worker has applied the history and shows the numbers of now."""
+        args = self._args
+        pace = f", {args.speed:g} simulated minutes a minute" if args.speed != 1 else ""
+        _say(f"{SIMULATED}{pace}")
+        self._env["CAREWATCH_BANNER"] = f"{SIMULATED[0].upper()}{SIMULATED[1:]}{pace}"
+        self._write_programs()
+        binaries = _binaries()
         broker = f"kafka://{self._broker()}"
         ensure_topics(broker, self._env.get("CAREWATCH_PREFIX") or "care.", whole("PARTITIONS", 8, 1))
-        port = self._args.web_port or free_port()
+        port = args.web_port or free_port()
         self._url = f"http://127.0.0.1:{port}"
-        worker = self._child("worker", "worker", "--broker", broker, "--web-port", str(port))
-        options = ["--live", "--days", str(self._args.days), "--seed", str(self._args.seed), "--broker", broker]
-        self._child("simulator", "simulate", *self._programs, *options)
-        wait_for(lambda: bool(self._numbers()), 120, "the worker to show the first numbers", worker)
+        here = ["--broker", broker, "--programs", str(self._programs)]
+        worker = self._child("worker", "worker", "--web-port", str(port), *here)
+        options = [
+            "--live",
+            "--speed",
+            str(args.speed),
+            "--days",
+            str(args.days / args.speed),
+            "--seed",
+            str(args.seed),
+        ]
+        busy = ["--busy"] if args.hours == "always" else []
+        self._child("simulator", "simulate", *self._profiles, *options, *busy, *here)
+        wait_for(self._caught_up, 120, "the worker to apply the history", worker)
+        alerts = self._prometheus(port, binaries)  # not before: half of a history has alerts that nobody should see
         _say(f"board       {self._url}/")
         _say(f"follow-ups  {self._url}/followups  token {self._token}")
         _say(f"metrics     {self._url}/metrics")
         _say(f"broker      {broker}")
+        _say(f"programs    {self._programs}")
         _say(f"logs        {self._folder}")
-        self._prometheus(port)
+        for line in alerts:
+            _say(line)
 
     def watch(self) -> None:
-        """Show the live numbers until a signal comes. Raises StackError if a child ends."""
+        """Show the live numbers until a signal comes. Raises StackError if a child ends that nothing works without."""
         while True:
             for child in self._children:
                 if not child.alive:
                     raise StackError(f"the {child.name} ended: {child.log_tail()}")
+            for server in [server for server in self._servers if not server.alive]:
+                self._servers.remove(server)
+                _say(f"{server.name} ended, the demo goes on without it: start the demo again to have it back")
             for line in summary(self._numbers()):
                 _say(line)
             time.sleep(EVERY)
+
+    def _write_programs(self) -> None:
+        """The program files as they are in the demo: whoever checks its numbers finds the ones that hold."""
+        self._programs.mkdir()
+        always = self._args.hours == "always"
+        for file in sorted(self._args.programs.glob("*.toml")):
+            lively_file(file, self._programs / file.name, around_the_clock=always, speed=self._args.speed)
+        now = datetime.now(UTC)
+        for profile in load_all(self._programs).values():
+            local = now.astimezone(profile.zone)
+            if not any(team.works(local) for team in profile.teams):
+                _say(f"{profile.program:<10}  no team works now; without --hours real they work around the clock")
 
     def _broker(self) -> str:
         if self._args.broker:
@@ -132,23 +178,48 @@ class _Demo:
             return {}
         return numbers if any(name == m.UNITS.name for name, _ in numbers) else {}
 
-    def _prometheus(self, port: int) -> None:
-        binaries = find_binaries(_say, fetch=True)
-        if binaries.prometheus is None:
-            _say("prometheus  not started: it is not installed")
-            return
-        alertmanager = None
-        if binaries.alertmanager is None:
-            _say("alertmanager  not started: it is not installed")
-        else:
-            alertmanager = self._stack.enter_context(Alertmanager(ALERTMANAGER_CONFIG, binaries=binaries))
+    def _caught_up(self) -> bool:
+        """Whether the newest event of each feed is one of this minute: heartbeats come after the history."""
+        numbers = self._numbers()
+        since = time.time() - MINUTE
+        newest = {
+            (at["program"], at["topic"]): value
+            for (name, labels), value in numbers.items()
+            if name == m.FEED.name and (at := dict(labels))
+        }
+        wanted = {(program, topic) for program, profile in self._profiles.items() for topic in profile.feeds}
+        return all(newest.get(feed, 0.0) > since for feed in wanted)
+
+    def _prometheus(self, port: int, binaries: Binaries) -> list[str]:
+        """Start what there is of Prometheus and Alertmanager; lines that say where they are, or why they are not."""
+        alertmanager = Alertmanager(ALERTMANAGER_CONFIG, binaries=binaries)
+        lines = [self._optional(alertmanager, "alerts", binaries.alertmanager, "prometheus-alertmanager")]
         config = self._folder / "prometheus.yml"
-        address = alertmanager.address if alertmanager else None
-        configure(PROMETHEUS_CONFIG, config, worker=f"127.0.0.1:{port}", alertmanager=address)
-        server = self._stack.enter_context(Prometheus(config, binaries=binaries))
-        _say(f"prometheus  {server.url}")
-        if alertmanager:
-            _say(f"alerts      {alertmanager.url}")
+        told = alertmanager.address if alertmanager.alive else None
+        configure(PROMETHEUS_CONFIG, config, worker=f"127.0.0.1:{port}", alertmanager=told)
+        prometheus = Prometheus(config, binaries=binaries)
+        return [self._optional(prometheus, "prometheus", binaries.prometheus, "prometheus"), *lines]
+
+    def _optional(self, server: Server, what: str, program: Path | None, package: str) -> str:
+        """Start a server that the demo can do without; the line that says where it is, or why it is not."""
+        cure = f"to have it, install Debian's package {package} or put {server.name} on PATH"
+        if program is None:
+            return f"{what:<10}  none: {server.name} is not here; {cure}"
+        try:
+            self._stack.enter_context(server)
+        except StackError as error:
+            return f"{what:<10}  none: {' '.join(str(error).split())}; {cure}"
+        self._servers.append(server)
+        return f"{what:<10}  {server.url}"
+
+
+def _binaries() -> Binaries:
+    """Prometheus and Alertmanager, downloaded where that can be done."""
+    try:
+        return find_binaries(_say, fetch=True)
+    except StackError as error:
+        _say(f"prometheus cannot be downloaded: {error}")
+        return find_binaries()
 
 
 class _Row(NamedTuple):
@@ -186,14 +257,17 @@ def summary(numbers: Numbers) -> Iterator[str]:
 
 @contextmanager
 def _signals() -> Iterator[None]:
-    """SIGINT and SIGTERM end the demo in order; a second one while it ends is not heard."""
+    """SIGINT, SIGTERM and a closed terminal (SIGHUP) end the demo in order; a second one while it ends is not heard."""
 
     def stop(number: int, frame: object) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
+        for each in heard:
             signal.signal(each, signal.SIG_IGN)
         raise _Stop
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # by nohup: the demo is to outlive the terminal
+        heard.append(signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in heard}
     try:
         yield
     finally:
@@ -202,4 +276,9 @@ def _signals() -> Iterator[None]:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    """Print a line. Raises _Stop if nobody reads it: the terminal was closed, or a pipe."""
+    try:
+        print(line, flush=True)
+    except OSError:
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # until the end of the process
+        raise _Stop from None

@@ -17,11 +17,13 @@ from carewatch.settings import default
 from feeds import simulate as simulator
 from feeds.cad import load_mapping, read_cad
 from feeds.errors import FeedError
+from feeds.invented import simulation_of
 from feeds.kafka import send_all
+from feeds.lively import busy, faster
+from feeds.opening import FirstMinute
 from feeds.replay import WallClock, live, paced, parted, read_events, write_events
-from feeds.simulation import builtin, load_simulation
 from feeds.wire import Line
-from streams.clock import micros
+from streams.clock import micros, wall
 from streams.events import Event, Heartbeat, Topic
 from streams.programs import Profile, load, load_all
 
@@ -40,9 +42,22 @@ def simulate(args: argparse.Namespace) -> int:
     for program in args.program:
         if program not in profiles:
             raise FeedError(f"{program}: no such program; there are {', '.join(sorted(profiles))}")
-        simulation = load_simulation(builtin(program))
-        options = {"disorder": args.disorder, "duplicates": args.duplicates}
-        streams.append(simulator.simulate(profiles[program], simulation, start, end, args.seed, **options))
+        profile = profiles[program]
+        simulation = simulation_of(profile)
+        if args.busy:
+            simulation = busy(simulation, profile, profile.local(micros(now)))
+        streams.append(
+            simulator.simulate(
+                profile,
+                faster(simulation, args.speed),
+                start,
+                end,
+                args.seed,
+                disorder=args.disorder,
+                duplicates=args.duplicates,
+                first_minute=FirstMinute(now, wall) if args.busy and args.live else None,
+            )
+        )
     # disorder is within a program; between programs the order is that of the clock
     merged: Iterator[Event] = heapq.merge(*streams, key=lambda event: micros(event.at))
     if not args.live:

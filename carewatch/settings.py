@@ -11,6 +11,7 @@ from agents.settings import Settings, WorkerError
 _BROKER = r"(?:kafka://[^,;/\s]+|[^,;/\s]+:\d+)"
 _BROKERS = re.compile(rf"{_BROKER}(?:[,;]{_BROKER})*/?")
 _WEB = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
+_LONGEST_LINE = 200
 #: The program files that come with the package.
 PROGRAMS = Path(__file__).parent.parent / "programs"
 
@@ -58,6 +59,7 @@ def worker_settings(broker: str, programs: Path, web_host: str, web_port: int) -
         advertised=_url("ADVERTISE"),
         silent_after=number("SILENT_AFTER", Settings.silent_after, 1),
         api_token=default("API_TOKEN", "").strip(),
+        banner=_line("BANNER"),
         prefix=default("PREFIX", "care."),
         group=default("GROUP", "carewatch"),
         partitions=whole("PARTITIONS", 8, 1),
@@ -78,6 +80,14 @@ def _url(name: str) -> str:
     if url and not _WEB.fullmatch(url):
         raise WorkerError(f"CAREWATCH_{name}={url}: give http://HOST:PORT, as other workers reach this one")
     return url
+
+
+def _line(name: str) -> str:
+    """A line for people, blanks at its ends removed; "" where it is not set. Raises WorkerError."""
+    text = default(name, "").strip()
+    if len(text) > _LONGEST_LINE or not text.isprintable():
+        raise WorkerError(f"CAREWATCH_{name}: give one line of {_LONGEST_LINE} characters at most")
+    return text
 
 
 def _either(name: str, first: str, second: str) -> bool:

@@ -47,10 +47,11 @@ def arrivals(world: World) -> Process:
     while peak > 0:
         yield round(world.rng.expovariate(peak) * 3600) * SECOND
         if world.chance(world.simulation.calls_per_hour(world.local()) / peak):
-            world.spawn(_call(world))
+            world.spawn(call_comes(world))
 
 
-def _call(world: World) -> Process:
+def call_comes(world: World) -> Process:
+    """A call, from its receipt to its end."""
     simulation = world.simulation
     calls, delays = simulation.calls, simulation.delays
     code = world.pick({code: kind.weight for code, kind in simulation.call_types.items()})
@@ -90,7 +91,7 @@ def _find_unit(world: World, call: Call) -> Generator[int, None, Unit | Unserved
         working = {team.code for team in teams if team.works(now)}
         if not working:
             return reason  # a call that waited until the hours ended keeps its reason
-        if unit := _free_unit(world, working):
+        if unit := free_unit(world, working):
             return unit
         on_duty = any(unit.team in working for unit in world.units.values())
         reason = "all_units_busy" if on_duty else "no_unit_on_duty"
@@ -99,7 +100,8 @@ def _find_unit(world: World, call: Call) -> Generator[int, None, Unit | Unserved
         yield LOOK
 
 
-def _free_unit(world: World, teams: set[str]) -> Unit | None:
+def free_unit(world: World, teams: set[str]) -> Unit | None:
+    """A free unit of these teams, from now on reserved, if there is one."""
     for unit in world.units.values():
         if unit.free and unit.team in teams and unit.ends - world.now > LAST_MINUTES:
             unit.reserved = True
@@ -114,14 +116,14 @@ def _served(world: World, call: Call, unit: Unit) -> Process:
     yield simulation.delays.dispatch.draw(world.rng)
     if world.chance(simulation.police.dual):
         world.spawn(_police(world, call))
-    if world.chance(simulation.calls.second_unit) and (second := _free_unit(world, {unit.team})):
-        world.spawn(_respond(world, call, second, first=False))
-    yield from _respond(world, call, unit, first=True)
+    if world.chance(simulation.calls.second_unit) and (second := free_unit(world, {unit.team})):
+        world.spawn(respond(world, call, second, first=False))
+    yield from respond(world, call, unit, first=True)
     call.care_cleared = True
-    yield from _close(world, call)
+    yield from close(world, call)
 
 
-def _respond(world: World, call: Call, unit: Unit, *, first: bool) -> Process:
+def respond(world: World, call: Call, unit: Unit, *, first: bool) -> Process:
     """A CARE unit on the call. Only the first unit makes contact, transports and records."""
     delays, rng = world.simulation.delays, world.rng
     about = {"call": call.id, "unit": unit.id}
@@ -244,12 +246,12 @@ def _unserved(world: World, call: Call, reason: Unserved | None) -> Process:
         call.outcome = world.rng.choice(("cancelled", None))
     yield world.simulation.delays.handled_by_others.draw(world.rng)
     if reason is None or world.chance(world.simulation.calls.missing_reason):
-        yield from _close(world, call)
+        yield from close(world, call)
     else:
-        yield from _close(world, call, reason)
+        yield from close(world, call, reason)
 
 
-def _close(world: World, call: Call, reason: Unserved | None = None) -> Process:
+def close(world: World, call: Call, reason: Unserved | None = None) -> Process:
     """Close the record when the last unit has cleared; services open a follow-up case at that moment."""
     yield world.simulation.delays.paperwork.draw(world.rng)
     gives_up = world.now + 6 * HOUR

@@ -12,7 +12,7 @@ from streams.programs import Checkpoint, Team, duration
 def follow_up(world: World, case: str, team: str, kind: CaseKind) -> None:
     """Plan the checkpoints of a case that opens now."""
     for point in _checkpoints(world, team, kind):
-        world.spawn(_checkpoint(world, case, point))
+        world.spawn(_checkpoint(world, team, case, point))
     if world.chance(world.simulation.followups.case_closed):
         world.spawn(_close(world, case))
 
@@ -28,10 +28,10 @@ def _team(world: World, code: str) -> Team | None:
     return next((team for team in world.profile.teams if team.code == code and team.active(today)), None)
 
 
-def _checkpoint(world: World, case: str, point: Checkpoint) -> Process:
+def _checkpoint(world: World, team: str, case: str, point: Checkpoint) -> Process:
     habits, rng = world.simulation.followups, world.rng
     opens, due, lapses = (duration(text) for text in (point.opens, point.due, point.lapses))
-    share = rng.random()
+    share = 0.0 if world.punctual == (team, point.id) else rng.random()
     if share < habits.on_time:
         earliest, latest = opens, due
     elif share < habits.on_time + habits.late:
@@ -133,6 +133,6 @@ def _managed_case(world: World, plan: CaseManagement) -> Process:
         person=f"p-{world.token(64)}",
     )
     for point in _checkpoints(world, plan.team, "case_management"):
-        world.spawn(_checkpoint(world, case, point))
+        world.spawn(_checkpoint(world, plan.team, case, point))
     yield plan.lasts.draw(world.rng)
     world.emit(CaseClosed, case=case, reason="goals_met")

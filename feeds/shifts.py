@@ -43,7 +43,7 @@ def _duty(world: World, team: Team, ends: Micros) -> Process:
         yield plan.late_by.draw(world.rng)
     if world.now >= ends:
         return
-    unit = _come_on_duty(world, team, ends)
+    unit = come_on_duty(world, team, ends)
     pause = int((ends - world.now) * world.rng.uniform(0.35, 0.65))
     if ends - world.now > 3 * HOUR and world.chance(plan.breaks):
         yield pause
@@ -53,14 +53,20 @@ def _duty(world: World, team: Team, ends: Micros) -> Process:
             world.set_status(unit, "unavailable")
             yield min(plan.break_for.draw(world.rng), ends - world.now - 1)
             world.set_status(unit, "available")
-    yield max(0, ends - world.now)
+    yield from go_home(world, unit)
+
+
+def go_home(world: World, unit: Unit) -> Process:
+    """The end of a unit's duty, when its time has come."""
+    yield max(0, unit.ends - world.now)
     while not unit.free:  # the last call goes on
         yield MINUTE
     world.set_status(unit, "off_duty")
     del world.units[unit.id]
 
 
-def _come_on_duty(world: World, team: Team, ends: Micros) -> Unit:
+def come_on_duty(world: World, team: Team, ends: Micros) -> Unit:
+    """A crew signs on; it is free from now on. `ends`: when it wants to go home."""
     number = 1
     while (name := f"{team.code.upper()}-{number}") in world.units:
         number += 1

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from feeds import calls, cases, shifts
 from feeds.errors import FeedError
+from feeds.opening import FirstMinute, plan
 from feeds.simulation import Simulation, builtin, check_against, load_simulation
 from feeds.world import MINUTE, Process, World
 from streams.clock import SECOND, Micros, micros
@@ -31,11 +32,14 @@ def simulate(
     *,
     disorder: float = 0.0,
     duplicates: float = 0.0,
+    first_minute: FirstMinute | None = None,
 ) -> Iterator[Event]:
     """The events of a program with start <= at < end, lazily and in time order; `end` may be far in the future.
 
     The same profile, simulation, seed and start give the same events, whatever `end` is. `disorder` is the share of
     events that come up to five minutes late (their `at` is unchanged), `duplicates` the share that comes once more.
+    `first_minute`: plan the first minute of a demo (feeds/opening.py); some of what it tells is older than what was told
+    before, and depends on its clock.
     Raises FeedError if the simulation does not fit the profile or an argument is out of range.
     """
     check_against(simulation, profile)
@@ -47,6 +51,8 @@ def simulate(
             raise FeedError(f"{name}: {share} is no share; give a number from 0 to 1")
     key = f"{profile.program}:{seed}:{micros(start)}"
     world = World(profile, simulation, micros(start), random.Random(key))  # noqa: S311  # reproducible, not secret
+    if first_minute:
+        plan(world, first_minute)
     world.spawn(_heartbeats(world))
     world.spawn(shifts.roster(world))
     world.spawn(calls.arrivals(world))

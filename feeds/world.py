@@ -54,6 +54,8 @@ class World:
     rng: random.Random
     units: dict[str, Unit] = field(default_factory=dict)
     people: deque[str] = field(default_factory=lambda: deque(maxlen=500))
+    #: Team and checkpoint whose follow-ups are never late, so that the one that the opening shows is the only one.
+    punctual: tuple[str, str] | None = None
     _heap: list[tuple[Micros, int, Process]] = field(default_factory=list)
     _order: Iterator[int] = field(default_factory=itertools.count)
     _out: list[Event] = field(default_factory=list)
@@ -76,8 +78,11 @@ class World:
 
     def emit(self, kind: type[Event], /, **fields: Any) -> None:
         """An event that happens now."""
-        event = kind(id=self.token(64), program=self.profile.program, at=utc(self.now), **fields)
-        self._out.append(event)
+        self.emit_at(self.now, kind, **fields)
+
+    def emit_at(self, at: Micros, kind: type[Event], /, **fields: Any) -> None:
+        """An event of a time before now, that is: one that is heard of now."""
+        self._out.append(kind(id=self.token(64), program=self.profile.program, at=utc(at), **fields))
 
     def token(self, bits: int) -> str:
         """A random id, hexadecimal."""

@@ -35,8 +35,9 @@ class Moment(msgspec.Struct, frozen=True):
 class Board:
     """The board of one worker."""
 
-    def __init__(self, owned: Owned, address: str, silent_after: float) -> None:
-        """A board that shows nothing yet; see Floor for the arguments."""
+    def __init__(self, owned: Owned, address: str, silent_after: float, banner: str = "") -> None:
+        """A board that shows nothing yet; see Floor for the first three, pages for the last."""
+        self._banner = banner
         self._streams = Streams()
         self._floor = Floor(owned, address, silent_after, self._streams.publish)
         self._wake = asyncio.Event()
@@ -44,7 +45,7 @@ class Board:
 
     def routes(self) -> list[web.RouteDef]:
         """All that it answers."""
-        return [*pages.routes(), web.get(EVENTS_PATH, self._events), web.get(OWN_PATH, self._own)]
+        return [*pages.routes(self._banner), web.get(EVENTS_PATH, self._events), web.get(OWN_PATH, self._own)]
 
     def start(self) -> None:
         """Make pictures from now on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from html import escape
 from pathlib import Path
 
 from aiohttp import web
@@ -23,6 +24,8 @@ HEADERS = {
 }
 
 _HTML, _CSS, _JS, _SVG = "text/html", "text/css", "text/javascript", "image/svg+xml"
+#: Where a banner goes: before the first thing of a page that is seen.
+_TOP = b'<header class="top">'
 #: Path -> file and type.
 FILES = {
     "/": ("board.html", _HTML),
@@ -44,9 +47,12 @@ FILES = {
 class Page:
     """One file in memory. Browsers keep it and ask each time whether it is still the same: a new version shows at once."""
 
-    def __init__(self, name: str, content_type: str) -> None:
-        """Read the file."""
+    def __init__(self, name: str, content_type: str, banner: str = "") -> None:
+        """Read the file. A page of HTML shows the banner on top, if there is one."""
         self._body = (ASSETS / name).read_bytes()
+        if banner:
+            note = f'<p class="banner" role="note">{escape(banner)}</p>\n'
+            self._body = self._body.replace(_TOP, note.encode() + _TOP)
         self._type = content_type
         self._tag = blake2b(self._body, digest_size=12).hexdigest()
 
@@ -58,6 +64,8 @@ class Page:
         return web.Response(body=self._body, content_type=self._type, charset="utf-8", headers=headers)
 
 
-def routes() -> list[web.RouteDef]:
-    """A route for each file."""
-    return [web.get(path, Page(*file).get) for path, file in FILES.items()]
+def routes(banner: str = "") -> list[web.RouteDef]:
+    """A route for each file. `banner`: a line over the pages, "" for none."""
+    return [
+        web.get(path, Page(name, kind, banner if kind == _HTML else "").get) for path, (name, kind) in FILES.items()
+    ]

@@ -18,6 +18,9 @@ from carewatch.native.process import Child, Say, StackError, cache_dir, free_por
 RULE_OPTIONS = ("--rules.alert.resend-delay=10s",)
 
 _PACKAGES = ("prometheus", "prometheus-alertmanager")
+#: Debian's Alertmanager reads its message templates from here, a path that is compiled in; where the package is only
+#: unpacked there is no such folder (docs/decisions/0015).
+_TEMPLATES = "/usr/share/prometheus/alertmanager"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,8 @@ def find_binaries(say: Say = silent, fetch: bool = False) -> Binaries:
     Args:
         say: Gets one line before a download, and one if it fails.
         fetch: Whether to download the Debian packages if a program is missing (about 30 MB, once; needs
-            apt-get and dpkg-deb, but no root; no service is installed). A failed download is not an error.
+            apt-get and dpkg-deb, but no root). They are unpacked into the cache folder; nothing is installed, and
+            nothing is written elsewhere. A failed download is not an error.
 
     Raises:
         StackError: `fetch`, and the cache folder cannot be written.
@@ -99,6 +103,7 @@ class _Server:
         self._temp = tempfile.TemporaryDirectory(prefix=f"carewatch-{self.name}-", ignore_cleanup_errors=True)
         folder = Path(self._temp.name)
         try:
+            self._prepare(folder)
             self._child = Child(self.name, [str(program), *self._options(folder)], folder)
             wait_for(self._ready, self._start_timeout, f"{self.name} to be ready", self._child)
         except BaseException:
@@ -130,6 +135,13 @@ class _Server:
 
     def _options(self, folder: Path) -> list[str]:
         raise NotImplementedError
+
+    def _prepare(self, folder: Path) -> None:
+        """Put what the program wants into its working folder."""
+
+    def log_tail(self) -> str:
+        """The last line that it wrote; "" if there is none."""
+        return self._child.log_tail() if self._child else ""
 
     def _ready(self) -> bool:
         # Not urllib, which would send the request through a proxy named in the environment.
@@ -188,6 +200,10 @@ class Alertmanager(_Server):
     def _program(self, binaries: Binaries) -> Path | None:
         return binaries.alertmanager
 
+    def _prepare(self, folder: Path) -> None:
+        for template in (_cached() / _TEMPLATES.lstrip("/")).glob("*.tmpl"):
+            (folder / template.name).symlink_to(template)
+
     def _options(self, folder: Path) -> list[str]:
         return [
             f"--config.file={self._config}",
@@ -214,7 +230,8 @@ def configure(shipped: Path, to: Path, *, worker: str, alertmanager: str | None)
 
 
 def _cached() -> Path:
-    return cache_dir() / "prometheus"
+    # Not "prometheus": versions before 0.2 left a copy there whose Alertmanager does not start.
+    return cache_dir() / "prometheus-unpacked"
 
 
 def _find() -> Binaries:
@@ -238,11 +255,8 @@ def _fetch(say: Say) -> None:
     with tempfile.TemporaryDirectory(prefix=".prometheus-", dir=target.parent) as temp:
         folder, new = Path(temp), Path(temp) / "new"
         new.mkdir()
-        apt = Child("apt-get", [_tool("apt-get"), "-q", "download", *_PACKAGES], folder)
-        if apt.wait(timeout=300) != 0:
-            lists = "Unable to locate" in apt.log_tail(50)  # a package is unknown without package lists
-            hint = "run `apt-get update` once as root" if lists else "check the network and run it again"
-            say(f"Prometheus could not be downloaded: {hint}; apt-get said: {apt.log_tail()}")
+        if said := _download(folder):
+            say(f"Prometheus could not be downloaded: check the network and run it again; apt-get said: {said}")
             return
         for package in folder.glob("*.deb"):
             unpack = Child("dpkg-deb", [_tool("dpkg-deb"), "-x", str(package), str(new)], folder)
@@ -250,7 +264,47 @@ def _fetch(say: Say) -> None:
                 said = unpack.log_tail()
                 say(f"Prometheus could not be unpacked: free some disk space; dpkg-deb said: {said}")
                 return
+        _look_in_working_folder(new / "usr" / "bin" / "prometheus-alertmanager")
         new.rename(target)
+
+
+def _download(folder: Path) -> str | None:
+    """Download the packages into a folder, by the machine's package lists, else by lists of our own.
+
+    A new machine, or a container, has no lists, and only root may fetch them: a copy in `folder` needs nobody's leave.
+
+    Returns:
+        None, or the line in which apt-get said why not.
+    """
+    own = [f"--option=Dir::State::Lists={folder / 'lists'}", f"--option=Dir::Cache={folder / 'cache'}"]
+    patience = ["--option=Acquire::Retries=1", "--option=Acquire::http::Timeout=15"]
+    download = [_tool("apt-get"), "-q", *patience, "download", *_PACKAGES]
+    for part in ("lists", "cache/archives"):
+        (folder / part / "partial").mkdir(parents=True)
+    tries = ([download], [[_tool("apt-get"), "-q", *patience, *own, "update"], [*download, *own]])
+    said = ""
+    for commands in tries:
+        for number, command in enumerate(commands):
+            apt = Child(f"apt-get-{len(commands)}-{number}", command, folder)
+            if apt.wait(timeout=300) != 0:
+                said = apt.log_tail() or f"status {apt.returncode}"
+                break
+        else:
+            return None
+    return said
+
+
+def _look_in_working_folder(program: Path) -> None:
+    """Make Debian's Alertmanager look for its templates in its working folder.
+
+    The folder that is compiled in is overwritten with ``./././...`` of the same length, which names the working folder:
+    a package manager that installs into a home folder does the same with paths of its programs. A program without that
+    folder in it, such as Alertmanager's own build, stays as it is.
+    """
+    code = program.read_bytes()
+    there = _TEMPLATES.encode()
+    if there in code:
+        program.write_bytes(code.replace(there, (b"./" * len(there))[: len(there)]))
 
 
 def _tool(name: str) -> str:

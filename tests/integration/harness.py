@@ -377,9 +377,9 @@ def history(
     events: list[tuple[Micros, Event]] = []
     for name, profile in PROFILES.items():
         start = end - timedelta(days=days)
-        chances = {"disorder": disorder, "duplicates": duplicates}
+        simulation = load_simulation(builtin(name))
         newest = 0
-        for event in simulate(profile, load_simulation(builtin(name)), start, end, seed, **chances):
+        for event in simulate(profile, simulation, start, end, seed, disorder=disorder, duplicates=duplicates):
             newest = max(newest, micros(event.at))
             if not isinstance(event, Heartbeat) or event.at.minute == 59:
                 events.append((micros(event.at) if isinstance(event, UnitStatus) else newest, event))
