@@ -155,9 +155,8 @@ def _received(world: World, team: Team, at: Micros) -> Call:
     """A call in an area of the team, found eligible at once, of which we hear now."""
     simulation = world.simulation
     code = world.pick({code: kind.weight for code, kind in simulation.call_types.items()})
-    call = Call(
-        f"{world.local():%y%m%d}-{world.token(32)}", world.rng.choice(team.areas), CallKind(1.0, 1.0), team=team.code
-    )
+    area = min(team.areas, key=lambda area: simulation.areas.get(area, 0.0))  # where the fewest other calls wait
+    call = Call(f"{world.local():%y%m%d}-{world.token(32)}", area, CallKind(1.0, 1.0), team=team.code)
     world.emit_at(at, events.CallReceived, call=call.id, call_type=code, area=call.area, source="911")
     if world.profile.triages:
         world.emit_at(at, events.CallTriaged, call=call.id, eligible=True)
