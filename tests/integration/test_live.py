@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import shutil
 import statistics
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import psutil
 import pytest
@@ -86,6 +88,21 @@ def test_nothing_else_listens(worker: tuple[Site, Worker]) -> None:
     assert host == "127.0.0.1"
     for path in ("/table", "/tables", "/stats", "/graph", "/state", "/router", "/production_index"):
         assert live.get(path)[0] == 404
+
+
+def test_metrics_are_compressed_for_whoever_asks(worker: tuple[Site, Worker]) -> None:
+    _, live = worker
+    answers = []
+    for encoding in ("gzip, deflate", "identity"):
+        request = Request(f"{live.url}/metrics", headers={"Accept-Encoding": encoding})
+        with urlopen(request, timeout=10) as answer:
+            assert int(answer.headers["Content-Length"]) > 0
+            answers.append((answer.headers["Content-Encoding"], answer.read()))
+    (compressed, small), (plain, large) = answers
+    assert (compressed, plain) == ("gzip", None)
+    assert len(small) < len(large) / 10
+    names = [{line.split(b"{")[0] for line in text.splitlines()} for text in (gzip.decompress(small), large)]
+    assert names[0] == names[1]
 
 
 def test_metrics_in_both_formats(worker: tuple[Site, Worker]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import shutil
 import signal
@@ -16,7 +17,7 @@ from kafka.admin import NewTopic
 
 from carewatch.native.kafka import KafkaBroker, kafka_available, kafka_libs
 from carewatch.native.process import Child, StackError, free_port, port_open, wait_for
-from carewatch.native.prometheus import Prometheus
+from carewatch.native.prometheus import Alertmanager, Prometheus, _look_in_working_folder
 from carewatch.native.tansu import LACKS, TansuBroker, tansu_available
 from tests.integration.harness import Broker, require_prometheus
 
@@ -222,6 +223,33 @@ def test_prometheus_starts_on_loopback_and_leaves_nothing(tmp_path: Path) -> Non
     config.write_text("nonsense: 1\n")
     with pytest.raises(StackError, match="field nonsense not found"):
         Prometheus(config, binaries=binaries).start()
+
+
+def test_an_alertmanager_that_is_only_unpacked_reads_templates_of_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Debian's has the folder of its templates compiled in; unpacked into the cache it must find those that came with it."""
+    binaries = require_prometheus()
+    assert binaries.alertmanager
+    assert binaries.promtool
+    monkeypatch.setenv("CAREWATCH_CACHE", str(tmp_path))
+    there = tmp_path / "prometheus-unpacked" / "usr" / "bin" / "prometheus-alertmanager"
+    there.parent.mkdir(parents=True)
+    shutil.copy(binaries.alertmanager, there)
+    _look_in_working_folder(there)
+    if there.read_bytes() == binaries.alertmanager.read_bytes():
+        pytest.skip("this Alertmanager has its templates inside: install Debian's prometheus-alertmanager to try this")
+    templates = tmp_path / "prometheus-unpacked" / "usr" / "share" / "prometheus" / "alertmanager"
+    templates.mkdir(parents=True)
+    (templates / "default.tmpl").write_text('{{ define "ours" }}{{ end }}')
+    config = tmp_path / "alertmanager.yml"
+    config.write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
+    unpacked = dataclasses.replace(binaries, alertmanager=there)
+    with Alertmanager(config, binaries=unpacked) as server:
+        assert server.alive
+    (templates / "default.tmpl").write_text("{{ broken")
+    with pytest.raises(StackError, match=r"default\.tmpl"):
+        Alertmanager(config, binaries=unpacked).start()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")

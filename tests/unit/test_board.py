@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 from yarl import URL
 
 from agents.board import pages
@@ -357,6 +358,22 @@ def test_files_headers_and_nothing_else(bench: Bench) -> None:
         await runner.cleanup()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("path", ["/", "/followups"])
+def test_a_banner_is_over_every_page(path: str) -> None:
+    name, kind = pages.FILES[path]
+
+    def body(banner: str) -> str:
+        answer = asyncio.run(pages.Page(name, kind, banner).get(make_mocked_request("GET", path)))
+        return str(answer.text)
+
+    assert 'class="banner"' not in body("")
+    told = body("Drill <b>today</b> & tomorrow")
+    assert '<p class="banner" role="note">Drill &lt;b&gt;today&lt;/b&gt; &amp; tomorrow</p>\n<header' in told
+    assert told.replace(
+        '<p class="banner" role="note">Drill &lt;b&gt;today&lt;/b&gt; &amp; tomorrow</p>\n', ""
+    ) == body("")
 
 
 def test_every_file_is_on_the_list() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from agents.settings import Settings, WorkerError
@@ -43,14 +45,22 @@ def test_no_broker_address(broker: str) -> None:
         ("HEARTBEAT_INTERVAL", "6"),
         ("PATH", "fast"),
         ("SILENT_AFTER", "0"),
+        ("BANNER", "x" * 201),
+        ("BANNER", "two\nlines"),
         ("ADVERTISE", "worker-1:6066"),
         ("ADVERTISE", "http://worker-1:6066/board"),
     ],
 )
 def test_values_that_cannot_be(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"CAREWATCH_{name}", value)
-    with pytest.raises(WorkerError, match=f"CAREWATCH_{name}={value}"):
+    with pytest.raises(WorkerError, match=f"CAREWATCH_{name}=?{re.escape(value) if name != 'BANNER' else ''}"):
         made()
+
+
+def test_a_banner_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert made().banner == ""
+    monkeypatch.setenv("CAREWATCH_BANNER", "  Drill today: no call is real ")
+    assert made().banner == "Drill today: no call is real"
 
 
 def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
