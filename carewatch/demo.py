@@ -131,7 +131,8 @@ class _Demo:
                     raise StackError(f"the {child.name} ended: {child.log_tail()}")
             for server in [server for server in self._servers if not server.alive]:
                 self._servers.remove(server)
-                _say(f"{server.name} ended, the demo goes on without it: start the demo again to have it back")
+                said = f", it last said: {tail}" if (tail := server.log_tail()) else ""
+                _say(f"{server.name} ended and the demo goes on: start the demo again to have it back{said}")
             for line in summary(self._numbers()):
                 _say(line)
             time.sleep(EVERY)

@@ -156,7 +156,7 @@ def test_live_with_parts_that_fail_and_then_gone(start: Start, tmp_path: Path) -
     eventually(an_outcome_each, "a call of each program to be closed", timeout=60)
     prometheus = next(child for child in demo.children if child.name() == "prometheus")
     prometheus.kill()
-    assert demo.until("prometheus ended").endswith("start the demo again to have it back")
+    assert "start the demo again to have it back" in demo.until("prometheus ended")
     demo.until("seattle")
     demo.process.send_signal(signal.SIGINT)
     demo.gone()

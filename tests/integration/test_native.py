@@ -241,7 +241,8 @@ def test_an_alertmanager_that_is_only_unpacked_reads_templates_of_the_package(
         pytest.skip("this Alertmanager has its templates inside: install Debian's prometheus-alertmanager to try this")
     templates = tmp_path / "prometheus-unpacked" / "usr" / "share" / "prometheus" / "alertmanager"
     templates.mkdir(parents=True)
-    (templates / "default.tmpl").write_text('{{ define "ours" }}{{ end }}')
+    for name in ("default.tmpl", "email.tmpl"):
+        (templates / name).write_text('{{ define "ours" }}{{ end }}')
     config = tmp_path / "alertmanager.yml"
     config.write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
     unpacked = dataclasses.replace(binaries, alertmanager=there)
