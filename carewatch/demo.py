@@ -86,6 +86,7 @@ class _Demo:
         self._children: list[Child] = []
         self._servers: list[Server] = []
         self._url = ""
+        self._since = time.time() - MINUTE
 
     def start(self) -> None:
         """Start everything; returns when the worker has applied the history and shows the numbers of now."""
@@ -112,7 +113,7 @@ class _Demo:
         ]
         busy = ["--busy"] if args.hours == "always" else []
         self._child("simulator", "simulate", *self._profiles, *options, *busy, *here)
-        wait_for(self._caught_up, 120, "the worker to apply the history", worker)
+        wait_for(self._caught_up, 120, "the worker to apply the history", worker, interval=0.25)
         alerts = self._prometheus(port, binaries)  # not before: half of a history has alerts that nobody should see
         _say(f"board       {self._url}/")
         _say(f"follow-ups  {self._url}/followups  token {self._token}")
@@ -126,9 +127,7 @@ class _Demo:
     def watch(self) -> None:
         """Show the live numbers until a signal comes. Raises StackError if a child ends that nothing works without."""
         while True:
-            for child in self._children:
-                if not child.alive:
-                    raise StackError(f"the {child.name} ended: {child.log_tail()}")
+            self._check_children()
             for server in [server for server in self._servers if not server.alive]:
                 self._servers.remove(server)
                 said = f", it last said: {tail}" if (tail := server.log_tail()) else ""
@@ -136,6 +135,11 @@ class _Demo:
             for line in summary(self._numbers()):
                 _say(line)
             time.sleep(EVERY)
+
+    def _check_children(self) -> None:
+        for child in self._children:
+            if not child.alive:
+                raise StackError(f"the {child.name} ended: {child.log_tail()}")
 
     def _write_programs(self) -> None:
         """The program files as they are in the demo: whoever checks its numbers finds the ones that hold."""
@@ -180,16 +184,16 @@ class _Demo:
         return numbers if any(name == m.UNITS.name for name, _ in numbers) else {}
 
     def _caught_up(self) -> bool:
-        """Whether the newest event of each feed is one of this minute: heartbeats come after the history."""
+        """Whether the newest event of each feed is as new as the demo: the last heartbeats end the history."""
+        self._check_children()
         numbers = self._numbers()
-        since = time.time() - MINUTE
         newest = {
             (at["program"], at["topic"]): value
             for (name, labels), value in numbers.items()
             if name == m.FEED.name and (at := dict(labels))
         }
         wanted = {(program, topic) for program, profile in self._profiles.items() for topic in profile.feeds}
-        return all(newest.get(feed, 0.0) > since for feed in wanted)
+        return all(newest.get(feed, 0.0) > self._since for feed in wanted)
 
     def _prometheus(self, port: int, binaries: Binaries) -> list[str]:
         """Start what there is of Prometheus and Alertmanager; lines that say where they are, or why they are not."""

@@ -249,7 +249,7 @@ def test_an_alertmanager_that_is_only_unpacked_reads_templates_of_the_package(
     with Alertmanager(config, binaries=unpacked) as server:
         assert server.alive
     (templates / "default.tmpl").write_text("{{ broken")
-    with pytest.raises(StackError, match=r"default\.tmpl"):
+    with pytest.raises(StackError, match="broken"):
         Alertmanager(config, binaries=unpacked).start()
 
 
