@@ -276,22 +276,21 @@ def _download(folder: Path) -> str | None:
     Returns:
         None, or the line in which apt-get said why not.
     """
-    own = [f"--option=Dir::State::Lists={folder / 'lists'}", f"--option=Dir::Cache={folder / 'cache'}"]
-    patience = ["--option=Acquire::Retries=1", "--option=Acquire::http::Timeout=15"]
-    download = [_tool("apt-get"), "-q", *patience, "download", *_PACKAGES]
-    for part in ("lists", "cache/archives"):
-        (folder / part / "partial").mkdir(parents=True)
-    tries = ([download], [[_tool("apt-get"), "-q", *patience, *own, "update"], [*download, *own]])
-    said = ""
-    for commands in tries:
-        for number, command in enumerate(commands):
-            apt = Child(f"apt-get-{len(commands)}-{number}", command, folder)
-            if apt.wait(timeout=300) != 0:
-                said = apt.log_tail() or f"status {apt.returncode}"
-                break
-        else:
-            return None
-    return said
+    lists, cache = folder / "lists", folder / "cache"
+    for part in (lists, cache / "archives"):
+        (part / "partial").mkdir(parents=True)
+    apt = [_tool("apt-get"), "-q", f"--option=Dir::Cache={cache}", "--option=Acquire::Retries=1"]
+    apt += ["--option=Acquire::http::Timeout=15"]
+    own = [*apt, f"--option=Dir::State::Lists={lists}"]
+    if _said(folder, [*apt, "download", *_PACKAGES]) is None:
+        return None
+    return _said(folder, [*own, "update"]) or _said(folder, [*own, "download", *_PACKAGES])
+
+
+def _said(folder: Path, command: list[str]) -> str | None:
+    """Run apt-get; None, or what it said last when it failed."""
+    apt = Child("apt-get", command, folder)
+    return None if apt.wait(timeout=300) == 0 else apt.log_tail() or f"status {apt.returncode}"
 
 
 def _look_in_working_folder(program: Path) -> None:
