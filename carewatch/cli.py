@@ -204,16 +204,6 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _days(text: str) -> float:
-    try:
-        days = float(text)
-    except ValueError:
-        days = 0.0
-    if not 0 < days <= MOST_DAYS:
-        raise argparse.ArgumentTypeError(f"{text}: give a number of days above 0, {MOST_DAYS} at most")
-    return days
-
-
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)
@@ -222,6 +212,16 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds <= MOST_WAIT:
         raise argparse.ArgumentTypeError(f"{text}: give seconds from 0 to {MOST_WAIT}")
     return seconds
+
+
+def _days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = 0.0
+    if not 0 < days <= MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"{text}: give a number of days above 0, {MOST_DAYS} at most")
+    return days
 
 
 def _broker(parser: argparse.ArgumentParser) -> None:

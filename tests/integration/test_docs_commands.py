@@ -140,7 +140,7 @@ def run(needs: str, chosen: list[Block], folder: Path) -> list[tuple[int, str]]:
     lines = ["set -e -o pipefail", f"{sys.executable} -c {shlex.quote(LOOPBACK)}", SET_UP[needs]]
     for number, block in enumerate(chosen):
         # what a block leaves running ends with it
-        script = f"trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\nset -e -o pipefail\n{block.text}"
+        script = f"trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT\nset -e -o pipefail\n{block.text}"
         (folder / f"{number}.sh").write_text(script)
         lines.append(
             f"timeout {WITHIN} bash {number}.sh > {number}.log 2>&1 < /dev/null && s=0 || s=$?; echo $s > {number}.status"
