@@ -1,7 +1,7 @@
 """The init of a bare machine: runs the commands as their user would, and looks at what they leave behind.
 
-Started by `corners.py` in namespaces of its own, with the host's Python; the standard library only. It writes
-result.json; what it prints is progress.
+Started by `corners.py` in namespaces of its own; the standard library only. It writes result.json; what it prints is
+progress.
 """
 
 from __future__ import annotations
@@ -36,12 +36,16 @@ _MAY_CHANGE = (
 _NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 
-def main(config_file: str) -> None:
+def enter(config_file: str) -> None:
+    """Go into the machine, with the host's Python, and start again there, with the machine's own."""
+    _enter(json.loads(Path(config_file).read_text()))
+    os.execv("/usr/bin/python3", ["python3", "-B", "/tmp/inside.py"])
+
+
+def main() -> None:
     """Be the machine."""
-    config = json.loads(Path(config_file).read_text())
-    user = config["user"]
-    _enter(config)
-    machine = Machine(user, config["environment"])
+    config = json.loads(Path("/tmp/inside.json").read_text())
+    machine = Machine(config["user"], config["environment"])
     problems: list[str] = []
     before = machine.look()
     packages = _packages()
@@ -295,4 +299,4 @@ def _tail(log: Path) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    enter(sys.argv[1]) if len(sys.argv) > 1 else main()
