@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -15,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.bare import host
-from tests.bare.corners import ALL, Corner, Result, run_corner
+from tests.bare.corners import ALL, Corner, Result, end_all, run_corner
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,18 +30,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1 if os.environ.get("CAREWATCH_REQUIRE_BARE") == "1" else 0
     chosen = [corner for corner in ALL if not args.corner or corner.name in args.corner]
     logs = Path(tempfile.mkdtemp(prefix="carewatch-bare-"))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _break_off)
     try:
         for suite, java in sorted({(corner.suite, corner.java) for corner in chosen}):
             host.base(suite, java, fresh=args.fresh, log=logs / "roots.log")
         with ThreadPoolExecutor(args.jobs) as pool:
-            results = list(pool.map(lambda corner: _run(corner, logs / corner.name, args.only), chosen))
+            tasks = [pool.submit(_run, corner, logs / corner.name, args.only) for corner in chosen]
+            try:
+                results = [task.result() for task in tasks]
+            finally:
+                pool.shutdown(cancel_futures=True)  # when broken off: those that wait do not begin
     except host.HostError as error:
         print(f"bare: {error}; logs {logs}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f"bare: broken off; logs {logs}", file=sys.stderr)
+        return 130
     _table(results)
     failed = [result for result in results if result.problems]
     print(f"{len(results) - len(failed)} corners passed, {len(failed)} failed; logs {logs}")
     return 1 if failed else 0
+
+
+def _break_off(number: int, frame: object) -> None:
+    end_all()
+    raise KeyboardInterrupt
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:

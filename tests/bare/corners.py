@@ -21,6 +21,15 @@ ENDS = {"13-root-plain": "SIGINT", "12-user-plain": "SIGHUP"}
 WITHIN = 3600
 
 
+_running: set[subprocess.Popen[str]] = set()
+
+
+def end_all() -> None:
+    """End the machines that run; those who wait for them then remove them."""
+    for process in list(_running):
+        process.kill()
+
+
 class Corner(NamedTuple):
     """A kind of machine."""
 
@@ -79,9 +88,11 @@ def run_corner(corner: Corner, logs: Path, only: str | None, say: Callable[[str]
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True
             ) as process,
         ):
+            _running.add(process)
             assert process.stdout
             for line in process.stdout:
                 say(line.rstrip())
+        _running.discard(process)
         for name in ("demo.log", "test.log"):
             if (root / "tmp" / name).exists():
                 shutil.copy(root / "tmp" / name, logs / name)
