@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -33,8 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _break_off)
     try:
-        for suite, java in sorted({(corner.suite, corner.java) for corner in chosen}):
-            host.base(suite, java, fresh=args.fresh, log=logs / "roots.log")
+        _make_systems(chosen, args.fresh, logs / "systems.log")
         with ThreadPoolExecutor(args.jobs) as pool:
             tasks = [pool.submit(_run, corner, logs / corner.name, args.only) for corner in chosen]
             try:
@@ -49,8 +49,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     _table(results)
     failed = [result for result in results if result.problems]
-    print(f"{len(results) - len(failed)} corners passed, {len(failed)} failed; logs {logs}")
+    print(f"{len(results) - len(failed)} corners passed, {len(failed)} failed{f'; logs {logs}' if failed else ''}")
+    if not failed:
+        shutil.rmtree(logs)
     return 1 if failed else 0
+
+
+def _make_systems(chosen: Sequence[Corner], fresh: bool, log: Path) -> None:
+    """Make what is not kept yet: each release at the same time, as that is mostly waiting for mirrors and disks."""
+
+    def make(suite: str) -> None:
+        kinds = {corner.java for corner in chosen if corner.suite == suite}
+        if fresh:
+            host.forget(suite)
+        for java in sorted(kinds):
+            host.base(suite, java, log=log)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(make, {corner.suite for corner in chosen}))
 
 
 def _break_off(number: int, frame: object) -> None:

@@ -108,7 +108,7 @@ def run_corner(corner: Corner, logs: Path, only: str | None, say: Callable[[str]
 def _machine(corner: Corner, logs: Path) -> Iterator[Path]:
     root = Path(tempfile.mkdtemp(prefix=f".{corner.name}-", dir=host.cache()))
     try:
-        host.copy(host.base(corner.suite, corner.java, log=logs / "roots.log"), root)
+        host.copy(host.base(corner.suite, corner.java, log=logs / "systems.log"), root)
         user, home = ("root", "root") if corner.user == "root" else ("care", "home/care")
         project = root / home / "carewatch"
         project.mkdir()

@@ -60,12 +60,10 @@ def environment() -> Mapping[str, str]:
     return found
 
 
-def base(suite: str, java: bool, *, fresh: bool = False, log: Path) -> Path:
+def base(suite: str, java: bool, *, log: Path) -> Path:
     """The kept system of a suite, made if it is not there. Safe when several processes call it at once."""
-    target = cache() / f"{suite}-{'java' if java else 'plain'}"
+    target = _kept(suite, java)
     with _locked(target.with_name(target.name + ".lock")):
-        if fresh and target.exists():
-            shutil.rmtree(target)
         if target.exists():
             return target
         plain = base(suite, False, log=log) if java else None
@@ -86,6 +84,19 @@ def base(suite: str, java: bool, *, fresh: bool = False, log: Path) -> Path:
             if new.exists():
                 shutil.rmtree(new)
     return target
+
+
+def forget(suite: str) -> None:
+    """Remove the kept systems of a suite."""
+    for java in (False, True):
+        target = _kept(suite, java)
+        with _locked(target.with_name(target.name + ".lock")):
+            if target.exists():
+                shutil.rmtree(target)
+
+
+def _kept(suite: str, java: bool) -> Path:
+    return cache() / f"{suite}-{'java' if java else 'plain'}"
 
 
 def settle(root: Path, log: Path) -> None:
