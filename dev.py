@@ -8,6 +8,7 @@ benchmark, with its peers in an environment of their own.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -73,6 +74,8 @@ def environment(folder: Path, lock: Path, *, project: bool = False) -> None:
         return
     print(f"setting up {folder.relative_to(ROOT)} (once; a minute or two)", file=sys.stderr, flush=True)
     if not python(folder).exists():
+        if importlib.util.find_spec("ensurepip") is None:  # Debian and Ubuntu have it in a package of its own
+            sys.exit("this Python cannot make virtual environments: apt-get install python3-venv")
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     pip = [str(python(folder)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--require-hashes", "-r", str(lock)], check=True)
