@@ -43,6 +43,11 @@ def main(argv: list[str]) -> int:
     if sys.version_info < (3, 11):  # noqa: UP036  # the project's minimum, but whoever runs this may have another
         print(f"carewatch needs Python 3.11 or newer, this is {sys.version.split()[0]}", file=sys.stderr)
         return 2
+    if (
+        not python(VENV).exists() and importlib.util.find_spec("ensurepip") is None
+    ):  # Debian's has it in a package of its own
+        print("this Python cannot make virtual environments: apt-get install python3-venv", file=sys.stderr)
+        return 2
     command, *rest = argv
     if command == "bare":  # it shows what machines without our environment do, and needs none itself
         os.chdir(ROOT)
@@ -74,8 +79,6 @@ def environment(folder: Path, lock: Path, *, project: bool = False) -> None:
         return
     print(f"setting up {folder.relative_to(ROOT)} (once; a minute or two)", file=sys.stderr, flush=True)
     if not python(folder).exists():
-        if importlib.util.find_spec("ensurepip") is None:  # Debian and Ubuntu have it in a package of its own
-            sys.exit("this Python cannot make virtual environments: apt-get install python3-venv")
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     pip = [str(python(folder)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--require-hashes", "-r", str(lock)], check=True)
