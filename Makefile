@@ -1,7 +1,7 @@
 # Thin names for `python3 dev.py`, which does the work and the set-up.
-.PHONY: bench demo test setup chaos fuzz bigfile format generate lock uplot
+.PHONY: bare bench demo test setup chaos fuzz bigfile format generate lock uplot
 
-bench demo test setup chaos fuzz:
+bare bench demo test setup chaos fuzz:
 	python3 dev.py $@
 
 bigfile: setup

@@ -8,6 +8,7 @@ benchmark, with its peers in an environment of their own.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -31,7 +32,7 @@ CHECKS = (
 )
 
 #: Commands that are no tests and no part of carewatch: modules, each with its own --help.
-TOOLS = {"bench": "bench", "chaos": "tests.chaos", "fuzz": "tests.fuzz"}
+TOOLS = {"bare": "tests.bare", "bench": "bench", "chaos": "tests.chaos", "fuzz": "tests.fuzz"}
 
 
 def main(argv: list[str]) -> int:
@@ -42,8 +43,16 @@ def main(argv: list[str]) -> int:
     if sys.version_info < (3, 11):  # noqa: UP036  # the project's minimum, but whoever runs this may have another
         print(f"carewatch needs Python 3.11 or newer, this is {sys.version.split()[0]}", file=sys.stderr)
         return 2
-    set_up()
+    if (
+        not python(VENV).exists() and importlib.util.find_spec("ensurepip") is None
+    ):  # Debian's has it in a package of its own
+        print("this Python cannot make virtual environments: apt-get install python3-venv", file=sys.stderr)
+        return 2
     command, *rest = argv
+    if command == "bare":  # it shows what machines without our environment do, and needs none itself
+        os.chdir(ROOT)
+        return os.execv(sys.executable, [sys.executable, "-m", TOOLS[command], *rest])
+    set_up()
     if command == "setup":
         return 0
     if command == "test":

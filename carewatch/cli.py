@@ -10,12 +10,13 @@ from pathlib import Path
 
 from agents import worker
 from agents.settings import WorkerError
-from carewatch import __version__, demo, feeding, logs, provision, pushing, verify
+from carewatch import __version__, broker, demo, feeding, logs, provision, pushing, verify
 from carewatch.native.process import StackError
 from carewatch.settings import PROGRAMS, default, worker_settings
 from dashboards.build import ROOT
 from dashboards.gateway import GrafanaError
 from dashboards.thresholds import SHIPPED, ThresholdError
+from feeds.brokers import CONNECT_MS
 from feeds.errors import FeedError, TopicsDifferError
 from feeds.lively import FASTEST
 from feeds.topics import ensure_topics
@@ -23,6 +24,8 @@ from streams.programs import ProfileError, load_all
 
 #: Days that a simulation may last: ten years.
 MOST_DAYS = 3660
+#: Seconds that a command may be told to wait for the broker: an hour.
+MOST_WAIT = 3600
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -77,6 +80,17 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--days", type=_days, default=14.0, help="simulated days of history to load (default 14)")
     run.add_argument("--seed", type=int, default=1, help="seed of the simulation (default 1)")
 
+    run = add(
+        "broker",
+        broker.run,
+        "an Apache Kafka on this machine that keeps its data in a folder, for a pilot without Docker",
+        "carewatch broker --data ./kafka-data",
+    )
+    run.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data; made if missing")
+    run.add_argument(
+        "--port", type=_port, default=9092, help="port on 127.0.0.1 to listen on (default 9092, 0: a free one)"
+    )
+
     run = add("worker", _worker, "run one worker", "carewatch worker --broker kafka://broker1:9092")
     _broker(run)
     _programs(run)
@@ -97,6 +111,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _broker(run)
     run.add_argument("--check", action="store_true", help="only check, create nothing")
+    run.add_argument(
+        "--wait", type=_seconds, default=CONNECT_MS / 1000, help="seconds to wait for the broker (default %(default)g)"
+    )
 
     run = add(
         "simulate",
@@ -207,6 +224,16 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= MOST_WAIT:
+        raise argparse.ArgumentTypeError(f"{text}: give seconds from 0 to {MOST_WAIT}")
+    return seconds
+
+
 def _days(text: str) -> float:
     try:
         days = float(text)
@@ -277,6 +304,7 @@ def _topics(args: argparse.Namespace) -> int:
             settings.partitions,
             check_only=args.check,
             replication=settings.replication,
+            connect_ms=round(args.wait * 1000),
         )
     except TopicsDifferError as error:
         if not args.check:

@@ -12,8 +12,10 @@ from kafka.errors import KafkaError
 from feeds.errors import FeedError
 from streams.events import TOPICS, Topic
 
-#: How long to wait for a broker, milliseconds: one that starts takes a few seconds.
-CONNECT_MS = 10_000
+#: How long to wait for a broker, milliseconds: one that was started just before takes some seconds, on a busy machine more.
+CONNECT_MS = 20_000
+#: How long to wait between two tries, milliseconds; the client's own waits grow to half a minute.
+BACKOFF_MS = 500
 _HOST = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:\[\]/]+)(:\d{1,5})?")
 
 

@@ -35,6 +35,9 @@ _NO_KAFKA = "Kafka was not found: set KAFKA_HOME to an unpacked Kafka 4, or inst
 # A short-lived server gains more from a fast start than from the best code: the second compiler is off.
 _JVM = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
 
+# A broker that stays up for weeks gets the code of both compilers, and the collector with short pauses.
+_LASTING_JVM = ("-Xms512m", "-Xmx1g", "-XX:+UseG1GC", "-Djava.awt.headless=true")
+
 _LOG4J = """\
 status = error
 appender.stderr.type = Console
@@ -150,8 +153,11 @@ class KafkaBroker:
     Args:
         data_dir: Keeps the data after `stop`, for a later broker; a temporary folder, removed by `stop`, if
             None.
+        port: For clients; a free one if None.
+        lasting: It will run for days: slower to start, and faster then.
         say: Gets a line before a download.
         start_timeout: Seconds that a start or `resume` may take.
+        stop_timeout: Seconds that it may take to end in order.
         properties: Server properties that override this module's.
     """
 
@@ -159,12 +165,17 @@ class KafkaBroker:
         self,
         *,
         data_dir: Path | None = None,
+        port: int | None = None,
+        lasting: bool = False,
         say: Say = silent,
         start_timeout: float = 60.0,
+        stop_timeout: float = 10.0,
         properties: Mapping[str, str] | None = None,
     ) -> None:
-        self.port = free_port()
+        self.port = port or free_port()
         self._controller_port = free_port()
+        self._jvm = _LASTING_JVM if lasting else _JVM
+        self._stop_timeout = stop_timeout
         self._data_dir = data_dir
         self._say = say
         self._start_timeout = start_timeout
@@ -207,7 +218,7 @@ class KafkaBroker:
             folder = Path(self._temp.name)
             config = self._write_config(folder)
             log4j = f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}"
-            run = [java, *_JVM, log4j, "-cp", f"{libs}/*"]
+            run = [java, *self._jvm, log4j, "-cp", f"{libs}/*"]
             # "--ignore-formatted" keeps the data of a `data_dir`.
             tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={_CLUSTER}", "--ignore-formatted"]
             format_ = Child("kafka-format", [*run, *tool, "--config", str(config)], folder)
@@ -222,7 +233,7 @@ class KafkaBroker:
             raise
 
     def stop(self) -> None:
-        """End the broker (killed if it takes over 10 s); remove its temporary folder. Can be repeated."""
+        """End the broker (killed if it takes over `stop_timeout`); remove its temporary folder. Can be repeated."""
         try:
             self.halt()
         finally:
@@ -241,7 +252,7 @@ class KafkaBroker:
             if kill:
                 self._child.kill()
             else:
-                self._child.stop(timeout=10.0)
+                self._child.stop(timeout=self._stop_timeout)
 
     def resume(self) -> None:
         """Start again after `halt`, with the same data and ports; returns when the broker answers.
@@ -256,6 +267,17 @@ class KafkaBroker:
         if not self.alive:
             self._child = Child("kafka", self._command, Path(self._temp.name))
             wait_for(self._answers, self._start_timeout, "Kafka to answer", self._child)
+
+    def wait(self) -> str:
+        """Wait until the process ends, however long that takes; the last line that it said.
+
+        Raises:
+            StackError: it was never started or was stopped.
+        """
+        if self._child is None:
+            raise StackError("this Kafka broker was not started: call start() first")
+        self._child.join()
+        return self._child.log_tail()
 
     def __enter__(self) -> Self:
         self.start()

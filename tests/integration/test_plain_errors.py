@@ -19,6 +19,7 @@ pytestmark = pytest.mark.integration
 
 COMMANDS = [
     ("demo",),
+    ("broker",),
     ("worker",),
     ("topics",),
     ("topics", "create"),

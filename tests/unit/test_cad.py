@@ -21,7 +21,7 @@ from streams.events import Event, UnitStatus, tag_of
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 MAPPINGS = ROOT / "feeds" / "mappings"
-SF_FILE = ROOT.parent / "shared" / "data" / "sf_fire_2020_04.csv.gz"
+SF_FILE = MAPPINGS / "data" / "sf_fire_week.csv.gz"
 TINY: dict[str, Any] = {
     "program": "tiny",
     "name": "Tiny",
@@ -214,32 +214,36 @@ def test_a_bad_mapping_says_where(tmp_path: Path, old: str, new: str, message: s
     assert "\n" not in str(error.value)
 
 
-# --- two weeks of San Francisco -----------------------------------------------------------------------------
+# --- a week of San Francisco ---------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def san_francisco() -> tuple[list[Event], Summary]:
-    if not SF_FILE.is_file():
-        pytest.skip(f"needs {SF_FILE.name} beside the project (../shared/data); the project does not contain it")
     profile = programs.load(MAPPINGS / "programs" / "sf_fire.toml")
     reports: list[Summary] = []
     found = list(read_cad(SF_FILE, load_mapping(MAPPINGS / "sf_fire.toml"), profile, reports.append))
     return found, reports[0]
 
 
+def test_the_week_that_comes_with_carewatch_is_small_and_packed_the_same_each_time() -> None:
+    packed = SF_FILE.read_bytes()
+    assert len(packed) < 300_000
+    assert packed[4:8] == bytes(4), "gzip's time"
+
+
 def test_san_francisco_is_complete(san_francisco: tuple[list[Event], Summary]) -> None:
     found, summary = san_francisco
-    assert (summary.rows, summary.responses, summary.calls) == (10_410, 10_410, 5_292)
-    assert (summary.duplicates, summary.disordered, summary.unclosed) == (0, 17, 2)
+    assert (summary.rows, summary.responses, summary.calls) == (5_272, 5_272, 2_776)
+    assert (summary.duplicates, summary.disordered, summary.unclosed) == (0, 6, 0)
     assert not summary.skipped
     assert set(summary.unmapped) == {("outcome", "Other"), ("area", "None")}
     counts = Counter(type(event) for event in found)
-    assert counts[events.CallReceived] == 5_292
-    assert counts[events.CallClosed] == 5_290
-    assert counts[events.UnitDispatched] == 10_410
-    assert counts[events.UnitCleared] == 10_408
+    assert counts[events.CallReceived] == 2_776
+    assert counts[events.CallClosed] == 2_776
+    assert counts[events.UnitDispatched] == 5_272
+    assert counts[events.UnitCleared] == 5_272
     assert len({event.id for event in found}) == len(found) == summary.events
-    assert len({event.unit for event in found if isinstance(event, UnitStatus)}) == 199
+    assert len({event.unit for event in found if isinstance(event, UnitStatus)}) == 195
 
 
 def test_san_francisco_is_in_order(san_francisco: tuple[list[Event], Summary]) -> None:
@@ -257,7 +261,7 @@ def test_san_francisco_is_in_order(san_francisco: tuple[list[Event], Summary]) -
             if isinstance(event, events.UnitEvent):
                 responses[event.call, event.unit].append(order[tag_of(type(event))])
     # no event before its row's earlier ones, but for the rows whose own times go back
-    assert sum(stages != sorted(stages) for stages in responses.values()) == 17
+    assert sum(stages != sorted(stages) for stages in responses.values()) == 6
 
 
 def test_san_francisco_is_accepted(san_francisco: tuple[list[Event], Summary]) -> None:
