@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from carewatch.ending import Ended, ends_by_signal, say
 from carewatch.native.kafka import KafkaBroker, kafka_available
 from carewatch.native.process import StackError
 
@@ -29,14 +29,10 @@ PROPERTIES = {
 }
 
 
-class _Stop(Exception):  # noqa: N818  # no error: the user's wish
-    """A signal asked us to end."""
-
-
 def run(args: argparse.Namespace) -> int:
     """The command `broker`: returns when a signal asks for the end. Raises StackError."""
     data: Path = args.data.absolute()
-    with contextlib.suppress(_Stop), _signals(), _own(data):
+    with contextlib.suppress(Ended), ends_by_signal(), _own(data):
         if reason := kafka_available():
             raise StackError(f"{reason}; {INSTALL}")
         if args.port:
@@ -45,17 +41,18 @@ def run(args: argparse.Namespace) -> int:
             data_dir=data / "kafka",
             port=args.port,
             lasting=True,
-            say=_say,
+            say=say,
             start_timeout=START_WITHIN,
             stop_timeout=STOP_WITHIN,
             properties=PROPERTIES,
         ) as kafka:
-            _say(f"broker  kafka://{kafka.bootstrap}")
-            _say(f"data    {data}")
-            _say("Ctrl-C ends it; the data stays")
+            say(f"broker  kafka://{kafka.bootstrap}")
+            say(f"data    {data}")
+            say("Ctrl-C ends it; the data stays")
             said = kafka.wait()
             raise StackError(f"Kafka ended by itself: start it again, the data is in {data}; it last said: {said}")
-    _say("ended; the data stays")
+    with contextlib.suppress(Ended):
+        say("ended; the data stays")
     return 0
 
 
@@ -89,30 +86,3 @@ def _free(port: int) -> None:
             raise StackError(
                 f"port {port} cannot be had: {error.strerror}; end what listens there, or give another with --port"
             ) from None
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[None]:
-    """SIGINT, SIGTERM and SIGHUP end the broker in order; a second one while it ends is not heard.
-
-    `nohup` has SIGHUP ignored, and that stays so.
-    """
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
-
-    def stop(number: int, frame: object) -> None:
-        for each in numbers:
-            signal.signal(each, signal.SIG_IGN)
-        raise _Stop
-
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)

@@ -9,16 +9,16 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
-import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from carewatch.ending import Ended, ends_by_signal, say
 from carewatch.native.kafka import KafkaBroker, kafka_available
 from carewatch.native.process import Child, StackError, free_port, wait_for
 from carewatch.native.prometheus import Alertmanager, Binaries, Prometheus, configure, find_binaries
@@ -49,25 +49,21 @@ TANSU_ENV = {
 }
 
 
-class _Stop(Exception):  # noqa: N818  # no error: the user's wish
-    """A signal asked us to end, or nobody reads what we say any more."""
-
-
 Server = Prometheus | Alertmanager
 
 
 def run(args: argparse.Namespace) -> int:
     """The command `demo`."""
     began = time.monotonic()
-    with ExitStack() as stack, _signals():
+    with ExitStack() as stack, ends_by_signal():
         try:
             demo = _Demo(args, stack)
             demo.start()
-            _say(f"live after {time.monotonic() - began:.0f} s; Ctrl-C ends all of it")
+            say(f"live after {time.monotonic() - began:.0f} s; Ctrl-C ends all of it")
             demo.watch()
-        except _Stop:
-            with suppress(_Stop):
-                _say("ending")
+        except Ended:
+            with suppress(Ended):
+                say("ending")
     return 0
 
 
@@ -92,7 +88,7 @@ class _Demo:
         """Start everything; returns when the worker has applied the history and shows the numbers of now."""
         args = self._args
         pace = f", {args.speed:g} simulated minutes a minute" if args.speed != 1 else ""
-        _say(f"{SIMULATED}{pace}")
+        say(f"{SIMULATED}{pace}")
         self._env["CAREWATCH_BANNER"] = f"{SIMULATED[0].upper()}{SIMULATED[1:]}{pace}"
         self._write_programs()
         binaries = _binaries()
@@ -115,14 +111,14 @@ class _Demo:
         self._child("simulator", "simulate", *self._profiles, *options, *busy, *here)
         wait_for(self._caught_up, 120, "the worker to apply the history", worker, interval=0.25)
         alerts = self._prometheus(port, binaries)  # not before: half of a history has alerts that nobody should see
-        _say(f"board       {self._url}/")
-        _say(f"follow-ups  {self._url}/followups  token {self._token}")
-        _say(f"metrics     {self._url}/metrics")
-        _say(f"broker      {broker}")
-        _say(f"programs    {self._programs}")
-        _say(f"logs        {self._folder}")
+        say(f"board       {self._url}/")
+        say(f"follow-ups  {self._url}/followups  token {self._token}")
+        say(f"metrics     {self._url}/metrics")
+        say(f"broker      {broker}")
+        say(f"programs    {self._programs}")
+        say(f"logs        {self._folder}")
         for line in alerts:
-            _say(line)
+            say(line)
 
     def watch(self) -> None:
         """Show the live numbers until a signal comes. Raises StackError if a child ends that nothing works without."""
@@ -131,9 +127,9 @@ class _Demo:
             for server in [server for server in self._servers if not server.alive]:
                 self._servers.remove(server)
                 said = f", it last said: {tail}" if (tail := server.log_tail()) else ""
-                _say(f"{server.name} ended and the demo goes on: start the demo again to have it back{said}")
+                say(f"{server.name} ended and the demo goes on: start the demo again to have it back{said}")
             for line in summary(self._numbers()):
-                _say(line)
+                say(line)
             time.sleep(EVERY)
 
     def _check_children(self) -> None:
@@ -151,21 +147,21 @@ class _Demo:
         for profile in load_all(self._programs).values():
             local = now.astimezone(profile.zone)
             if not any(team.works(local) for team in profile.teams):
-                _say(f"{profile.program:<10}  no team works now; without --hours real they work around the clock")
+                say(f"{profile.program:<10}  no team works now; without --hours real they work around the clock")
 
     def _broker(self) -> str:
         if self._args.broker:
             return str(self._args.broker).removeprefix("kafka://")
         reason = kafka_available()
         if reason is None:
-            _say("starting Apache Kafka")
-            return self._stack.enter_context(KafkaBroker(say=_say)).bootstrap
+            say("starting Apache Kafka")
+            return self._stack.enter_context(KafkaBroker(say=say)).bootstrap
         other = tansu_available()
         if other is not None:
             raise StackError(f"no broker can be started: {reason}; {other}; or give a broker with --broker")
-        _say(f"starting Tansu instead of Apache Kafka: {reason}")
+        say(f"starting Tansu instead of Apache Kafka: {reason}")
         self._env |= {name: value for name, value in TANSU_ENV.items() if name not in os.environ}
-        return self._stack.enter_context(TansuBroker(say=_say)).bootstrap
+        return self._stack.enter_context(TansuBroker(say=say)).bootstrap
 
     def _child(self, name: str, *argv: str) -> Child:
         command = [sys.executable, "-m", "carewatch", *argv]
@@ -221,9 +217,9 @@ class _Demo:
 def _binaries() -> Binaries:
     """Prometheus and Alertmanager, downloaded where that can be done."""
     try:
-        return find_binaries(_say, fetch=True)
+        return find_binaries(say, fetch=True)
     except StackError as error:
-        _say(f"prometheus cannot be downloaded: {error}")
+        say(f"prometheus cannot be downloaded: {error}")
         return find_binaries()
 
 
@@ -258,32 +254,3 @@ def summary(numbers: Numbers) -> Iterator[str]:
             for row in _ROWS
         ]
         yield f"{program:<10}  {' · '.join(parts)}"
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    """SIGINT, SIGTERM and a closed terminal (SIGHUP) end the demo in order; a second one while it ends is not heard."""
-
-    def stop(number: int, frame: object) -> None:
-        for each in heard:
-            signal.signal(each, signal.SIG_IGN)
-        raise _Stop
-
-    heard = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # by nohup: the demo is to outlive the terminal
-        heard.append(signal.SIGHUP)
-    before = {number: signal.signal(number, stop) for number in heard}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _say(line: str) -> None:
-    """Print a line. Raises _Stop if nobody reads it: the terminal was closed, or a pipe."""
-    try:
-        print(line, flush=True)
-    except OSError:
-        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # until the end of the process
-        raise _Stop from None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 import socket
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,23 +37,3 @@ def test_a_port_in_use_is_said_before_kafka_starts() -> None:
 
 def test_offsets_are_kept_as_long_as_events() -> None:
     assert broker.PROPERTIES["offsets.retention.minutes"] == str(RETENTION_DAYS * 24 * 60)
-
-
-def test_a_second_signal_is_not_heard_and_nohup_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
-    handlers: dict[int, object] = {signal.SIGHUP: signal.SIG_IGN}
-    monkeypatch.setattr(signal, "getsignal", lambda number: handlers.get(number))
-
-    def set_handler(number: int, handler: Callable[..., None]) -> object:
-        before = handlers.get(number)
-        handlers[number] = handler
-        return before
-
-    monkeypatch.setattr(signal, "signal", set_handler)
-    with broker._signals():
-        stop = handlers[signal.SIGTERM]
-        assert handlers[signal.SIGINT] is stop
-        assert handlers[signal.SIGHUP] is signal.SIG_IGN
-        assert callable(stop)
-        with pytest.raises(broker._Stop):
-            stop(signal.SIGTERM, None)
-        assert handlers[signal.SIGINT] is signal.SIG_IGN
