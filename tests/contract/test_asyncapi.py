@@ -12,7 +12,8 @@ from typing import NoReturn
 
 import pytest
 
-pytestmark = [pytest.mark.contract, pytest.mark.slow]
+#: `full`, as npm needs the network the first time.
+pytestmark = [pytest.mark.contract, pytest.mark.slow, pytest.mark.full]
 
 HERE = Path(__file__).resolve().parent / "asyncapi"
 DOCUMENT = HERE.parents[2] / "docs" / "reference" / "asyncapi.json"

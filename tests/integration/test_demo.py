@@ -15,7 +15,7 @@ import pytest
 
 from carewatch.scrape import scrape
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.full]
 
 
 @pytest.fixture

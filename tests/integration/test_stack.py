@@ -37,7 +37,7 @@ from carewatch.scrape import scrape
 from tests.integration.harness import eventually, require_kafka, require_prometheus, total, unless
 from tests.rules.tools import run
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.full]
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
