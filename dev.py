@@ -26,6 +26,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
+#: The exit status after Ctrl-C.
+INTERRUPTED = 130
 PEERS_VENV = ROOT / "bench" / ".venv"
 PEERS_LOCK = ROOT / "bench" / "requirements.lock"
 
@@ -94,7 +96,7 @@ def main(argv: list[str]) -> int:
         if command == "bench":
             environment(PEERS_VENV, PEERS_LOCK)
     except KeyboardInterrupt:
-        return 130  # whoever pressed Ctrl-C knows why
+        return INTERRUPTED  # whoever pressed Ctrl-C knows why
     program = [str(python(VENV)), "-m", TOOLS[command]] if command in TOOLS else [*script("carewatch"), command]
     # not a child: Ctrl-C and SIGTERM must reach the command itself, which ends what it started
     os.chdir(ROOT)
@@ -146,25 +148,34 @@ def test(options: list[str]) -> int:
 def pytest_options(options: list[str], which: str = "") -> list[str]:
     """The options of pytest: which tests, in how many processes, then what the caller gave, which wins."""
     named = any((ROOT / option.partition("::")[0]).exists() for option in options)
-    found = {"--all": [], "--rest": ["-m", "full"]}.get(which, [] if named else ["-m", "not full"])
+    chosen: dict[str, list[str]] = {"--all": [], "--rest": ["-m", "full"]}
+    found = chosen.get(which, [] if named else ["-m", "not full"])
+    return [*found, *parallel(options), *options]
+
+
+def parallel(options: list[str]) -> list[str]:
+    """The options of pytest for tests in parallel, unless its caller gave some and no -n among them."""
     if not options:
-        found += ["-n", str(PROCESSES)]
-    if not options or any(option.startswith(("-n", "--numprocesses")) for option in options):
-        found += PARALLEL
-    return [*found, *options]
+        return ["-n", str(PROCESSES), *PARALLEL]
+    return [*PARALLEL] if any(option.startswith(("-n", "--numprocesses")) for option in options) else []
 
 
 def run(module: str, *arguments: str) -> int:
-    """Run a module of the virtual environment; its exit status. Ctrl-C ends it, and it ends what it started."""
+    """Run a module of the virtual environment; its exit status."""
+    return call([*script(module), *arguments])
+
+
+def call(command: list[str]) -> int:
+    """Run a command; its exit status. Ctrl-C ends it, and it ends what it started."""
     interrupted = False
-    with subprocess.Popen([*script(module), *arguments], cwd=ROOT) as process:
+    with subprocess.Popen(command, cwd=ROOT) as process:
         while True:
             try:
                 status = process.wait()
             except KeyboardInterrupt:  # it got the signal too
                 interrupted = True
             else:
-                return 130 if interrupted else status
+                return INTERRUPTED if interrupted else status
 
 
 def script(module: str) -> list[str]:

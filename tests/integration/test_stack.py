@@ -60,7 +60,7 @@ def _compose(arguments: Sequence[str], variables: tuple[tuple[str, str], ...]) -
     command = _compose_command()
     if command is None:
         unless(
-            "no Docker Compose here: install docker-compose",
+            "no Docker Compose here; on Debian: apt-get install docker-compose",
             required=os.environ.get("CAREWATCH_REQUIRE_COMPOSE") == "1",
         )
         raise AssertionError

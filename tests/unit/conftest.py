@@ -8,7 +8,7 @@ from hypothesis import settings
 from tests.unit.examples import examples
 from tests.unit.strategies import Bench
 
-settings.register_profile("carewatch", max_examples=examples(settings.default.max_examples))
+settings.register_profile("carewatch", max_examples=examples(100))
 settings.load_profile("carewatch")
 
 
