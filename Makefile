@@ -1,8 +1,11 @@
 # Thin names for `python3 dev.py`, which does the work and the set-up.
-.PHONY: bare bench demo test setup chaos fuzz bigfile format generate lock uplot
+.PHONY: bare bench demo test test-all setup chaos clock fuzz pythons bigfile format generate lock uplot
 
-bare bench demo test setup chaos fuzz:
+bare bench demo test setup chaos clock fuzz pythons:
 	python3 dev.py $@
+
+test-all:
+	python3 dev.py test --all
 
 bigfile: setup
 	CAREWATCH_TEST_FILE_MB=30,1000 .venv/bin/pytest -s tests/integration/test_big_file.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -54,7 +55,8 @@ def write(folder: Path, shipped: Path, programs: int, calls: int) -> tuple[Feed,
     """
     profiles = load_all(shipped)
     copies = _copies(sorted(profiles), programs)
-    days = 1.03 * calls / (programs * CALLS_A_DAY_AND_PROGRAM)
+    # whole days: a part of one has as many calls as the hour gives, at night next to none
+    days = math.ceil(1.03 * calls / (programs * CALLS_A_DAY_AND_PROGRAM))
     until = datetime.now(UTC)
     bases = [
         _base(profiles[name], seed, until - timedelta(days=days), until)

@@ -32,11 +32,13 @@ def scrape(url: str, timeout: float = 30.0) -> Scrape:
     with _open(url.rstrip("/") + "/metrics", timeout=timeout) as answer:
         now = int(answer.headers.get(NOW_HEADER, ""))
         text = answer.read().decode()
-    return Scrape(
-        now,
-        {
-            (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        },
-    )
+    return Scrape(now, parse(text))
+
+
+def parse(text: str) -> Numbers:
+    """The samples of a page, or of some of its lines. Raises ValueError if they are no metrics."""
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }

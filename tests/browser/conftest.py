@@ -45,7 +45,7 @@ def chromium() -> str | None:
 def browser() -> Iterator[Browser]:
     path = chromium()
     unless(
-        None if path else "no chromium here: apt-get install chromium, or set CAREWATCH_CHROMIUM",
+        None if path else "no chromium here: set CAREWATCH_CHROMIUM, or on Debian: apt-get install chromium",
         required=os.environ.get("CAREWATCH_REQUIRE_CHROMIUM") == "1",
     )
     with sync_playwright() as playwright:

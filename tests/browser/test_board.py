@@ -19,7 +19,7 @@ from streams.events import CallClosed, CallReceived, UnitStatus
 from tests.browser.conftest import PHONE, WALL, Open, beat, folder_of
 from tests.integration.harness import PROFILES, PROGRAMS, Broker, Site, Worker, eventually, once_shown
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.full]
 
 Floor = tuple[Site, Worker]
 

@@ -14,7 +14,7 @@ from streams.events import CaseOpened, FollowupAttempted
 from tests.browser.conftest import PHONE, Open
 from tests.integration.harness import Broker, Site, Worker, once_shown
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.full]
 
 TOKEN = "a-token-that-is-long-enough"
 HOSTILE = "=1+1<img src=x onerror='window.ran=1'>"

@@ -398,6 +398,7 @@ def test_through_apache_kafka(request: pytest.FixtureRequest, tmp_path: Path, pr
 
 @pytest.mark.integration
 @pytest.mark.slow
+@pytest.mark.full
 def test_through_tansu(request: pytest.FixtureRequest, tmp_path: Path, programs: Path) -> None:
     cases = [
         "waiting",
@@ -459,6 +460,7 @@ def test_a_history_is_the_same_on_both_paths(request: pytest.FixtureRequest, tmp
 
 @pytest.mark.integration
 @pytest.mark.slow
+@pytest.mark.full
 def test_offsets_without_records_on_both_paths(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """A feed that uses transactions leaves marks in the log: an offset each, also at the end, and no record."""
     events = history(days=4, disorder=0.05)

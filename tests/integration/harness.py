@@ -37,11 +37,11 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from agents.collector import HELD
 from agents.web import NOW_HEADER
-from carewatch.native.kafka import KafkaBroker, kafka_available
-from carewatch.native.process import Child
+from carewatch.native.kafka import KafkaBroker, kafka_available, kafka_libs
+from carewatch.native.process import Child, StackError
 from carewatch.native.prometheus import Binaries, find_binaries
 from carewatch.native.tansu import TansuBroker, tansu_available
-from carewatch.scrape import Numbers, Scrape, scrape
+from carewatch.scrape import Numbers, Scrape, parse, scrape
 from feeds.simulate import builtin, load_simulation, simulate
 from feeds.topics import ensure_topics
 from feeds.wire import encode, topic_of
@@ -94,14 +94,27 @@ def unless(reason: str | None, *, required: bool = False) -> None:
 
 def require_kafka() -> None:
     """Skip, or fail if so asked, where Kafka cannot be started."""
-    unless(kafka_available(), required=os.environ.get("CAREWATCH_REQUIRE_KAFKA") == "1")
+    unless(_no_kafka(), required=os.environ.get("CAREWATCH_REQUIRE_KAFKA") == "1")
+
+
+@functools.cache  # Maven takes long to say that there is no network
+def _no_kafka() -> str | None:
+    """Why there is no Kafka here, and the command that helps."""
+    if reason := kafka_available():
+        return f"{reason}; on Debian: apt-get install openjdk-17-jre-headless maven"
+    try:
+        kafka_libs()
+    except StackError as error:
+        return str(error)
+    return None
 
 
 def require_prometheus() -> Binaries:
     """Prometheus, Alertmanager and their tools. Skip, or fail if so asked, where one is not installed."""
     found = find_binaries()
     missing = [name for name in ("prometheus", "promtool", "alertmanager", "amtool") if getattr(found, name) is None]
-    reason = f"not installed: {', '.join(missing)}; Debian has prometheus, prometheus-alertmanager" if missing else None
+    cure = "apt-get install prometheus prometheus-alertmanager"
+    reason = f"not installed: {', '.join(missing)}; on Debian: {cure}" if missing else None
     unless(reason, required=os.environ.get("CAREWATCH_REQUIRE_PROMETHEUS") == "1")
     return found
 
@@ -295,8 +308,11 @@ class Worker:
         return scrape(self.url)
 
     def total(self, name: str, **labels: str) -> float:
-        """The sum of its samples with these labels now."""
-        return total(self.scrape().numbers, name, **labels)
+        """The sum of its samples with these labels now. Parses no others: it takes a second for a whole page."""
+        lines = self.get("/metrics")[1].splitlines(keepends=True)
+        return total(
+            parse("".join(line for line in lines if line.startswith((f"{name}{{", f"{name} ")))), name, **labels
+        )
 
     def shown(self) -> Shown | None:
         """The programs that it shows; None if it does not answer."""

@@ -25,7 +25,7 @@ from dashboards.build import ROOT
 from streams.events import CallClosed, CallReceived, FollowupAttempted, UnitDispatched, UnitOnScene, UnitStatus
 from tests.integration.harness import Broker, Site, Worker, eventually, require_prometheus
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.full]
 
 PROGRAM = "lakeside"
 #: A program that always works, and whose follow-ups lapse within half a minute.

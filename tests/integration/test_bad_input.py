@@ -13,7 +13,7 @@ from streams.door import REASONS
 from streams.events import Topic
 from tests.integration.harness import Broker, Site, Worker, eventually
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 KEY = b"seattle"
 

@@ -19,7 +19,7 @@ from feeds.wire import encode
 from streams.events import TOPICS
 from tests.integration.harness import Broker, Site, history
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.full]
 
 SIZES = [int(size) for size in os.environ.get("CAREWATCH_TEST_FILE_MB", "30,60").split(",")]
 #: MiB by which the peaks may differ: what the allocator keeps differs from run to run.

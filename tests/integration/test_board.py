@@ -85,6 +85,7 @@ def share(process: psutil.Process) -> float:
     return 100 * (after.user + after.system - before.user - before.system) / (time.monotonic() - began)
 
 
+@pytest.mark.full
 def test_fifty_boards_cost_less_than_a_twentieth_of_a_core(site: Site) -> None:
     site.send(history(7))
     worker = site.worker().ready()

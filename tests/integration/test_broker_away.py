@@ -10,7 +10,7 @@ import pytest
 from carewatch.native.kafka import KafkaBroker
 from tests.integration.harness import Site, check, eventually, history, of_state, shares, total
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.full]
 
 #: Seconds for which the broker is away.
 AWAY = 30

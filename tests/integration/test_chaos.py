@@ -13,6 +13,7 @@ from tests.chaos.run import run
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("native_kafka")
 def test_every_number_is_right_after_some_chaos(tmp_path: Path) -> None:
     run(1, SHORT, tmp_path, print)

@@ -22,7 +22,7 @@ from carewatch.scrape import Numbers, scrape
 from streams import metrics as m
 from tests.integration.harness import PROGRAMS, eventually, require_prometheus
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.full]
 
 SIMULATED = "simulated data: no call, unit or person here is real"
 

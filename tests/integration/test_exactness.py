@@ -71,6 +71,7 @@ def test_a_program_on_two_partition_numbers(site: Site) -> None:
     assert site.deadletters() == []
 
 
+@pytest.mark.full
 def test_a_backlog_that_waits_for_the_first_worker_ever(kafka: Broker, tmp_path: Path) -> None:
     """Nobody may take a partition over without its changelog, whose topic was made a moment ago."""
     events = history(days=2)

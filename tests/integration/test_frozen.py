@@ -14,7 +14,7 @@ from streams.events import Event, NeedlesCollected
 from tests.integration.harness import QUICK, Broker, Site, Worker, check, eventually
 from tests.integration.lookout import Lookout
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.full]
 
 PROGRAM = "chicago"
 #: A backlog that takes seconds, so that some of it is applied and not yet written at any moment.

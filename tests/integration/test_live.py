@@ -19,7 +19,7 @@ import pytest
 from streams.events import Heartbeat
 from tests.integration.harness import PROGRAMS, Broker, Site, Worker
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 #: Events a second, and seconds.
 RATE, LONG = 50, 5

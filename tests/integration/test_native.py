@@ -21,7 +21,7 @@ from carewatch.native.prometheus import Alertmanager, Prometheus, _look_in_worki
 from carewatch.native.tansu import LACKS, TansuBroker, tansu_available
 from tests.integration.harness import Broker, require_prometheus
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 SLEEP = shutil.which("sleep") or "/bin/sleep"
@@ -84,6 +84,7 @@ def test_kafka_carries_a_record(kafka: Broker) -> None:
     assert consume(kafka.bootstrap, topic, 1, group=topic) == [b"hello"]
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("native_kafka")
 def test_kafka_keeps_data_and_port_over_a_halt_and_a_crash_and_leaves_nothing() -> None:
     with KafkaBroker() as broker:
@@ -115,6 +116,7 @@ def test_kafka_keeps_data_and_port_over_a_halt_and_a_crash_and_leaves_nothing() 
         broker.resume()
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("native_kafka")
 def test_kafka_keeps_a_given_data_folder_for_another_broker(tmp_path: Path) -> None:
     with KafkaBroker(data_dir=tmp_path / "data") as broker:

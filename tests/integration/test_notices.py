@@ -15,7 +15,7 @@ import pytest
 from streams.events import CaseOpened, FollowupAttempted, UnitStatus
 from tests.integration.harness import QUICK, Broker, Site, eventually
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 #: A program that works and plans a unit at all times.
 PROGRAM = """

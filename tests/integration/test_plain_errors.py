@@ -15,7 +15,7 @@ import pytest
 from carewatch.native.process import free_port
 from tests.integration.harness import PROGRAMS, Broker, Site
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 COMMANDS = [
     ("demo",),

@@ -83,6 +83,7 @@ def _move(site: Site) -> None:
     site.verify([third])
 
 
+@pytest.mark.full
 def test_a_lone_worker_restarts(kafka: Broker, tmp_path: Path) -> None:
     with Site(kafka.bootstrap, tmp_path, QUICK) as site:
         _restart(site)

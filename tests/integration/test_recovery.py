@@ -45,6 +45,7 @@ def test_a_killed_worker_with_a_copy_reads_only_what_the_copy_lacks(kafka: Broke
         assert "Traceback" not in kept.log
 
 
+@pytest.mark.full
 def test_a_partition_that_stays_is_not_read_again(kafka: Broker, tmp_path: Path) -> None:
     with Site(kafka.bootstrap, tmp_path, QUICK) as site:
         first = site.worker().ready()

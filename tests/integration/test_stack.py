@@ -37,7 +37,7 @@ from carewatch.scrape import scrape
 from tests.integration.harness import eventually, require_kafka, require_prometheus, total, unless
 from tests.rules.tools import run
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.full]
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -60,7 +60,7 @@ def _compose(arguments: Sequence[str], variables: tuple[tuple[str, str], ...]) -
     command = _compose_command()
     if command is None:
         unless(
-            "no Docker Compose here: install docker-compose",
+            "no Docker Compose here; on Debian: apt-get install docker-compose",
             required=os.environ.get("CAREWATCH_REQUIRE_COMPOSE") == "1",
         )
         raise AssertionError

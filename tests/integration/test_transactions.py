@@ -15,9 +15,9 @@ from aiokafka import AIOKafkaProducer
 
 from agents.order import PATIENCE
 from streams.events import Topic
-from tests.integration.harness import PATHS, Broker, Site, Worker, eventually
+from tests.integration.harness import Broker, Site, Worker, eventually
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 PROGRAM = "cambridge"
 
@@ -59,7 +59,7 @@ def units(worker: Worker) -> float:
     return worker.total("care_units", program=PROGRAM, status="available")
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", ["batch", pytest.param("plain", marks=pytest.mark.full)])
 def test_what_was_aborted_is_not_counted(kafka: Broker, tmp_path: Path, path: str) -> None:
     with Site(kafka.bootstrap, tmp_path) as site:
 
@@ -87,6 +87,7 @@ def test_what_was_aborted_is_not_counted(kafka: Broker, tmp_path: Path, path: st
         eventually(lambda: calls(again) == 5, "a call after the restart")
 
 
+@pytest.mark.full
 def test_an_open_transaction_holds_up_no_other_topic(kafka: Broker, tmp_path: Path) -> None:
     """Calls wait for the statuses before them: for those that can be read, not for those that may never be."""
     with Site(kafka.bootstrap, tmp_path) as site:

@@ -19,6 +19,7 @@ from streams.clock import DAY
 from streams.events import CallReceived
 from streams.programs import load_all
 from streams.state import ProgramState
+from tests.unit.examples import examples
 from tests.unit.strategies import HOUR, NOON, SMALL, Step, hostile, received, years
 
 
@@ -60,8 +61,9 @@ def test_an_event_that_is_counted_is_in_the_numbers(monkeypatch: pytest.MonkeyPa
     assert worker.pipeline.applied["dispatch"].total() == 3
 
 
+@pytest.mark.slow
 @given(steps=st.one_of(years(), hostile().map(lambda told: [Step(event, NOON) for event in told])))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_a_page_from_the_one_before_is_the_page_made_anew(steps: list[Step]) -> None:
     worker: Any = Worker({"small": SMALL})
     state = worker.owner.state("small")

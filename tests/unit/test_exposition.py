@@ -16,6 +16,7 @@ from agents import exposition
 from agents.exposition import Sheet, document, le
 from streams import metrics as m
 from streams.read import Family, Labels, Spread, Value
+from tests.unit.examples import examples
 
 
 class Once:
@@ -56,7 +57,7 @@ def ours(sheets: dict[m.Metric, Sheet], shown: list[Family], *, openmetrics: boo
 
 
 @given(families(), families())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_same_bytes_as_the_library(first: list[Family], second: list[Family]) -> None:
     sheets = {metric: Sheet(metric) for metric in m.PROGRAM_METRICS}
     for shown in (first, second, second):  # what it remembers must not show
@@ -67,7 +68,7 @@ def test_same_bytes_as_the_library(first: list[Family], second: list[Family]) ->
 
 
 @given(families(), families(), st.integers(1, 3))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_a_change_leaves_the_other_lines_as_they_are(first: list[Family], second: list[Family], block: int) -> None:
     changes = dict(second)
     monkey = pytest.MonkeyPatch()
@@ -83,7 +84,7 @@ def test_a_change_leaves_the_other_lines_as_they_are(first: list[Family], second
 
 
 @given(families(), families(), families())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_what_is_not_found_is_zero_in_its_place_or_gone(
     zeros: list[Family], first: list[Family], second: list[Family]
 ) -> None:

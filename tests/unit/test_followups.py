@@ -21,6 +21,7 @@ from streams.clock import DAY, SECOND, Micros, micros, utc
 from streams.followups import MISSED_FOR, RESULTS, STATES, Plans
 from streams.programs import duration, load
 from streams.state import KEPT
+from tests.unit.examples import examples
 from tests.unit.strategies import (
     HOUR,
     MINUTE,
@@ -382,7 +383,8 @@ _FOLLOWUPS = [
 _CALL = [received(0), dispatched(1, team="alpha"), on_scene(5), closed(60, outcome="services")]
 
 
-@settings(deadline=None, max_examples=60)
+@pytest.mark.slow
+@settings(deadline=None, max_examples=examples(60))
 @given(followups=st.permutations(_FOLLOWUPS), turns=st.lists(st.booleans(), min_size=len(_FOLLOWUPS) + len(_CALL)))
 def test_attempts_do_not_depend_on_the_order_of_arrival(followups: list[Any], turns: list[bool]) -> None:
     """The events of a call in their order, those of cases anywhere; a crash at any record, and both read again."""
@@ -680,8 +682,9 @@ def model(events: list[Any], now: Micros) -> tuple[Counter[Any], Counter[Any]]:
     return shown, due
 
 
+@pytest.mark.slow
 @given(data=st.data(), history=case_histories())
-@settings(deadline=None, max_examples=1000)
+@settings(deadline=None, max_examples=examples(1000))
 def test_a_thousand_histories_agree_with_the_model(data: st.DataObject, history: list[Any]) -> None:
     bench = Bench()
     bench(*with_duplicates(data.draw, history, most=3), now=NOON + 60 * DAY)
@@ -694,7 +697,7 @@ def test_a_thousand_histories_agree_with_the_model(data: st.DataObject, history:
 
 
 @given(data=st.data(), history=case_histories())
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 def test_a_restart_in_the_middle_changes_nothing(data: st.DataObject, history: list[Any]) -> None:
     bench, store = Bench(), Store()
     cut = data.draw(st.integers(0, len(history)))

@@ -105,7 +105,7 @@ def call(id: str, partition: int = CHICAGO, **fields: object) -> Record:
         "id": f"e-{id}",
         "type": "call_received",
         "program": "chicago",
-        "at": "2026-11-02T18:00:00Z",
+        "at": "2025-11-03T18:00:00Z",
         "call": id,
         "call_type": "mental_health",
         "area": "loop",

@@ -18,6 +18,7 @@ from streams import events as e
 from streams.clock import Micros, micros
 from streams.notices import AnyNotice, FollowupMissed, FollowupNotice, GapNotice, Look, look
 from streams.state import ProgramState
+from tests.unit.examples import examples
 from tests.unit.strategies import (
     HOUR,
     MINUTE,
@@ -247,7 +248,7 @@ def about(notices: list[AnyNotice]) -> set[tuple[str, str, str]]:
     return {(x.case, x.followup, "missed" if isinstance(x, FollowupMissed) else "overdue") for x in followups}
 
 
-hard = settings(deadline=None, max_examples=200, suppress_health_check=list(HealthCheck))
+hard = settings(deadline=None, max_examples=examples(200), suppress_health_check=list(HealthCheck))
 _spans = st.sampled_from((0, MINUTE, 12 * HOUR, 24 * HOUR))
 
 

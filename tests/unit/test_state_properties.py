@@ -16,6 +16,7 @@ from streams import metrics as m
 from streams import tally, units
 from streams.clock import DAY, Micros, micros
 from streams.state import ARCHIVE_EVERY, KEPT, ProgramState
+from tests.unit.examples import examples
 from tests.unit.strategies import (
     HOUR,
     NOON,
@@ -35,8 +36,8 @@ from tests.unit.strategies import (
 LATER = NOON + 3 * DAY
 GAUGES = [metric.name for metric in m.PROGRAM_METRICS if metric.kind == "gauge"]
 
-relaxed = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
-thorough = settings(relaxed, max_examples=120)
+relaxed = settings(deadline=None, max_examples=examples(60), suppress_health_check=list(HealthCheck))
+thorough = settings(relaxed, max_examples=examples(120))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -89,6 +90,7 @@ def test_an_event_that_was_applied_is_called_a_duplicate(data: st.DataObject, hi
     assert bench.state.flush() == {}
 
 
+@pytest.mark.slow
 @given(steps=years())
 @thorough
 def test_reading_in_between_changes_no_number(steps: list[Step]) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from streams import times
 from streams.times import Times
+from tests.unit.examples import examples
 
 AHEAD = (0, 3, -5)
 _pairs = st.tuples(st.integers(0, 20), st.sampled_from("abc"))
@@ -17,7 +18,7 @@ _pairs = st.tuples(st.integers(0, 20), st.sampled_from("abc"))
 
 @pytest.mark.parametrize("few", [0, 3, 64])
 @given(data=st.data())
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_as_a_list_would_say(few: int, data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(times, "FEW", few)
