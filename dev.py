@@ -107,7 +107,9 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED  # whoever pressed Ctrl-C knows why
     except subprocess.CalledProcessError as error:  # it has said why
-        print(f"setting up failed (status {error.returncode}): check network and disk, and run it again", file=sys.stderr)
+        print(
+            f"setting up failed (status {error.returncode}): check network and disk, and run it again", file=sys.stderr
+        )
         return 2
     program = [str(python(VENV)), "-m", TOOLS[command]] if command in TOOLS else [*script("carewatch"), command]
     # not a child: Ctrl-C and SIGTERM must reach the command itself, which ends what it started
