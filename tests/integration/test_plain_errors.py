@@ -106,6 +106,6 @@ def test_verify_without_a_worker(site: Site) -> None:
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_help_has_an_example(command: tuple[str, ...]) -> None:
     argv = [sys.executable, "-m", "carewatch", *command, "--help"]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"example: carewatch {command[0]}" in done.stdout
