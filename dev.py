@@ -1,4 +1,4 @@
-"""Set up a fresh checkout and run it: `python3 dev.py demo` or `python3 dev.py test`. Needs Python 3.11 and pip.
+"""Set up a fresh checkout and run it: `python3 dev.py demo` or `python3 dev.py test`. Needs Python 3.11 or newer, and pip.
 
 Makes `.venv` from requirements.lock (hashes checked) when it is missing or the lock has changed, and then runs the
 command in it. Each command has --help.
@@ -102,7 +102,7 @@ def main(argv: list[str]) -> int:
             return 0
         if command == "test":
             return test(rest)
-        if command == "bench":
+        if command == "bench" and not {"-h", "--help"} & set(rest):
             environment(PEERS_VENV, PEERS_LOCK)
     except KeyboardInterrupt:
         return INTERRUPTED  # whoever pressed Ctrl-C knows why

@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         "demo",
         demo.run,
         "everything on this machine: broker, worker, simulated programs",
-        "carewatch demo --speed 10 --programs my-city",
+        "carewatch demo --speed 10 --programs my_city",
     )
     _programs(run)
     _speed(run)
