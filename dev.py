@@ -152,19 +152,26 @@ def test(options: list[str]) -> int:
         return 2
     options = [option for option in options if option not in wanted]
     steps = [] if options or "--rest" in wanted else list(CHECKS)
-    for module, *arguments in [*steps, ("pytest", *pytest_options(options, *wanted))]:
+    for module, *arguments in [*steps, *(("pytest", *run) for run in pytest_runs(options, *wanted))]:
         print(f"--- {module} {' '.join(arguments)}", flush=True)
         if status := run(module, *arguments):
             return status
     return 0
 
 
-def pytest_options(options: list[str], which: str = "") -> list[str]:
-    """The options of pytest: which tests, in how many processes, then what the caller gave, which wins."""
-    named = any((ROOT / option.partition("::")[0]).exists() for option in options)
-    chosen: dict[str, list[str]] = {"--all": [], "--rest": ["-m", "full"]}
-    found = chosen.get(which, [] if named else ["-m", "not full"])
-    return [*found, *parallel(options), *options]
+def pytest_runs(options: list[str], which: str = "") -> list[list[str]]:
+    """The options of each run of pytest: which tests, in how many processes, then what the caller gave, which wins.
+
+    Long tests that measure a time run after the others and one by one, or they would measure the others.
+    """
+    if options:
+        named = any((ROOT / option.partition("::")[0]).exists() for option in options)
+        chosen: dict[str, list[str]] = {"--all": [], "--rest": ["-m", "full"]}
+        return [[*chosen.get(which, [] if named else ["-m", "not full"]), *parallel(options), *options]]
+    if not which:
+        return [["-m", "not full", *parallel(options)]]
+    together = {"--all": "not alone", "--rest": "full and not alone"}[which]
+    return [["-m", together, *parallel(options)], ["-m", "alone"]]
 
 
 def parallel(options: list[str]) -> list[str]:

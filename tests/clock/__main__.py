@@ -46,6 +46,7 @@ def main() -> int:
                     print("\n".join(done.log.read_text().splitlines()[-SHOWN:]), file=sys.stderr, flush=True)
         except KeyboardInterrupt:  # the tests got it too
             pool.shutdown(cancel_futures=True)
+            shutil.rmtree(folder, ignore_errors=True)
             return 130
     if failed:
         again = " ".join(f"--at {name}" for name in failed)

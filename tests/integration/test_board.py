@@ -86,6 +86,7 @@ def share(process: psutil.Process) -> float:
 
 
 @pytest.mark.full
+@pytest.mark.alone
 def test_fifty_boards_cost_less_than_a_twentieth_of_a_core(site: Site) -> None:
     site.send(history(7))
     worker = site.worker().ready()

@@ -20,27 +20,27 @@ FILE = "tests/unit/test_dev.py"
 @pytest.mark.parametrize(
     ("which", "options", "wanted"),
     [
-        ("", [], [*CORE, *TOGETHER]),
-        ("--all", [], TOGETHER),
-        ("--rest", [], ["-m", "full", *TOGETHER]),
-        ("", ["-k", "replay"], [*CORE, "-k", "replay"]),
-        ("--all", ["-k", "replay"], ["-k", "replay"]),
-        ("--rest", ["-x"], ["-m", "full", "-x"]),
-        ("", ["-n", "3", "-k", "replay"], [*CORE, *dev.PARALLEL, "-n", "3", "-k", "replay"]),
-        ("", [FILE], [FILE]),
-        ("", [f"{FILE}::test_which"], [f"{FILE}::test_which"]),
+        ("", [], [[*CORE, *TOGETHER]]),
+        ("--all", [], [["-m", "not alone", *TOGETHER], ["-m", "alone"]]),
+        ("--rest", [], [["-m", "full and not alone", *TOGETHER], ["-m", "alone"]]),
+        ("", ["-k", "replay"], [[*CORE, "-k", "replay"]]),
+        ("--all", ["-k", "replay"], [["-k", "replay"]]),
+        ("--rest", ["-x"], [["-m", "full", "-x"]]),
+        ("", ["-n", "3", "-k", "replay"], [[*CORE, *dev.PARALLEL, "-n", "3", "-k", "replay"]]),
+        ("", [FILE], [[FILE]]),
+        ("", [f"{FILE}::test_which"], [[f"{FILE}::test_which"]]),
     ],
 )
-def test_which_tests_run(which: str, options: list[str], wanted: list[str]) -> None:
-    assert dev.pytest_options(options, which) == wanted
+def test_which_tests_run(which: str, options: list[str], wanted: list[list[str]]) -> None:
+    assert dev.pytest_runs(options, which) == wanted
 
 
 @pytest.mark.parametrize(
     ("given", "modules"),
     [
         ([], [*(name for name, *_ in dev.CHECKS), "pytest"]),
-        (["--all"], [*(name for name, *_ in dev.CHECKS), "pytest"]),
-        (["--rest"], ["pytest"]),
+        (["--all"], [*(name for name, *_ in dev.CHECKS), "pytest", "pytest"]),
+        (["--rest"], ["pytest", "pytest"]),
         (["--all", "-k", "replay"], ["pytest"]),
     ],
 )
