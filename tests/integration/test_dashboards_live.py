@@ -36,7 +36,7 @@ from tests.integration.harness import (
     require_prometheus,
 )
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.full, pytest.mark.alone]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.full]
 
 GRAFANA = ROOT / "dashboards" / "grafana" / "dashboards"
 DAYS = 7
