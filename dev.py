@@ -111,9 +111,12 @@ def main(argv: list[str]) -> int:
             f"setting up failed (status {error.returncode}): check network and disk, and run it again", file=sys.stderr
         )
         return 2
-    program = [str(python(VENV)), "-m", TOOLS[command]] if command in TOOLS else [*script("carewatch"), command]
+    if command in TOOLS:
+        os.chdir(ROOT)
+        program = [str(python(VENV)), "-m", TOOLS[command]]
+    else:  # where its user is: files and folders are given from there
+        program = [*script("carewatch"), command]
     # not a child: Ctrl-C and SIGTERM must reach the command itself, which ends what it started
-    os.chdir(ROOT)
     return os.execv(program[0], [*program, *rest])
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import zlib
 from collections.abc import AsyncIterator, Iterator, Mapping
 
 from aiohttp import web
-from prometheus_client.exposition import choose_encoder, gzip_accepted
+from prometheus_client.exposition import choose_encoder
 from yarl import URL
 
 from agents import worklist
@@ -28,6 +29,7 @@ NOW_HEADER = "X-Carewatch-Now"
 PIECE = 1 << 20
 #: Of gzip: the page is names and labels over and over, which the quickest level makes fifteen times smaller.
 LEVEL = 1
+_REFUSED = re.compile(r"q=0(\.0{0,3})?")
 
 
 class Web:
@@ -83,7 +85,7 @@ class Web:
         )
         with self._worker.way.taken():
             parts = await self._collector.page(now, openmetrics="openmetrics" in content_type)
-            if gzip_accepted(request.headers.get("Accept-Encoding", "")):
+            if _takes_gzip(request.headers.get("Accept-Encoding", "")):
                 response.headers["Content-Encoding"] = "gzip"
                 pieces = [piece async for piece in _compressed(parts)]
             else:
@@ -148,6 +150,12 @@ def _pieces(parts: list[bytes]) -> Iterator[bytes]:
             yield b"".join(piece)
             piece, size = [], 0
     yield b"".join(piece)
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding header (RFC 9110, 12.5.3) lists gzip, and not with the weight 0, which refuses it."""
+    weights = dict(part.lower().replace(" ", "").partition(";")[::2] for part in accepted.split(","))
+    return "gzip" in weights and _REFUSED.fullmatch(weights["gzip"]) is None
 
 
 async def _compressed(parts: list[bytes]) -> AsyncIterator[bytes]:

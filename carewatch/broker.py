@@ -49,8 +49,8 @@ def run(args: argparse.Namespace) -> int:
             say(f"broker  kafka://{kafka.bootstrap}")
             say(f"data    {data}")
             say("Ctrl-C ends it; the data stays")
-            said = kafka.wait()
-            raise StackError(f"Kafka ended by itself: start it again, the data is in {data}; it last said: {said}")
+            how = kafka.wait()
+            raise StackError(f"Kafka ended by itself: start it again, the data is in {data} ({how})")
     with contextlib.suppress(Ended):
         say("ended; the data stays")
     return 0

@@ -55,7 +55,7 @@ Server = Prometheus | Alertmanager
 def run(args: argparse.Namespace) -> int:
     """The command `demo`."""
     began = time.monotonic()
-    with ExitStack() as stack, ends_by_signal():
+    with ends_by_signal(), ExitStack() as stack:  # in this order: a second signal is not heard while all of it ends
         try:
             demo = _Demo(args, stack)
             demo.start()
@@ -127,7 +127,9 @@ class _Demo:
             for server in [server for server in self._servers if not server.alive]:
                 self._servers.remove(server)
                 said = f", it last said: {tail}" if (tail := server.log_tail()) else ""
-                say(f"{server.name} ended and the demo goes on: start the demo again to have it back{said}")
+                say(
+                    f"{server.name} ended ({server.how_it_ended}), the demo goes on: start it again to have it back{said}"
+                )
             for line in summary(self._numbers()):
                 say(line)
             time.sleep(EVERY)
@@ -135,7 +137,7 @@ class _Demo:
     def _check_children(self) -> None:
         for child in self._children:
             if not child.alive:
-                raise StackError(f"the {child.name} ended: {child.log_tail()}")
+                raise StackError(f"the {child.name} ended ({child.how_it_ended}): {child.log_tail()}")
 
     def _write_programs(self) -> None:
         """The program files as they are in the demo: whoever checks its numbers finds the ones that hold."""

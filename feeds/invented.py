@@ -39,9 +39,16 @@ def invented(profile: Profile) -> Simulation:
     areas = (
         list(dict.fromkeys(area for team in profile.teams for area in team.areas)) or list(profile.areas) or ["other"]
     )
-    outcomes = dict(model.outcomes)
-    if not profile.destinations:
-        del outcomes["services_transport"]
+    # those that the file has; to go somewhere there must be somewhere to go (a transfer goes to a hospital)
+    possible = {
+        "services_transport": bool(profile.destinations),
+        "services_transfer": "hospital" in profile.destinations,
+    }
+    outcomes = {
+        outcome: weight
+        for outcome, weight in model.outcomes.items()
+        if outcome in profile.outcomes and possible.get(outcome, True)
+    } or {"no_contact": 1.0}
     calls = model.calls if profile.services else msgspec.structs.replace(model.calls, referral=0.0)
     outreach = _with(profile, "overdose")
     management = _with(profile, "case_management")

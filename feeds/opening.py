@@ -114,7 +114,8 @@ def _comes_to_an_end(world: World, team: Team, after: Micros, begins: Begins) ->
     unit.reserved = False
     world.set_status(unit, "available")
     yield begins() + CLOSES * SECOND - world.now
-    outcome = "services"
+    outcomes = world.simulation.outcomes
+    outcome = "services" if "services" in outcomes else next(iter(outcomes))
     world.emit(events.CallClosed, call=call.id, outcome=outcome)
     if outcome in world.profile.followup_outcomes:
         cases.follow_up(world, call.id, team.code, "encounter")

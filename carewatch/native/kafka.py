@@ -269,7 +269,7 @@ class KafkaBroker:
             wait_for(self._answers, self._start_timeout, "Kafka to answer", self._child)
 
     def wait(self) -> str:
-        """Wait until the process ends, however long that takes; the last line that it said.
+        """Wait until the process ends, however long that takes; how it ended, and what it said last if it was not killed.
 
         Raises:
             StackError: it was never started or was stopped.
@@ -277,7 +277,8 @@ class KafkaBroker:
         if self._child is None:
             raise StackError("this Kafka broker was not started: call start() first")
         self._child.join()
-        return self._child.log_tail()
+        how = self._child.how_it_ended
+        return how if how.startswith("killed") else f"{how}, it last said: {self._child.log_tail()}"
 
     def __enter__(self) -> Self:
         self.start()

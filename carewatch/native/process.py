@@ -216,6 +216,14 @@ class Child:
         """The exit status, negative for a signal; None while it runs."""
         return self._process.poll()
 
+    @property
+    def how_it_ended(self) -> str:
+        """Its status, or the signal that killed it: ``status 1``, ``killed by SIGKILL``; ``running`` before."""
+        status = self._process.poll()
+        if status is None:
+            return "running"
+        return f"status {status}" if status >= 0 else f"killed by {signal.Signals(-status).name}"
+
     def wait(self, timeout: float) -> int:
         """Wait for its end and return the exit status; kills it after `timeout` seconds.
 
@@ -288,7 +296,7 @@ def wait_for(
         said = f"; it last said: {tail}" if child is not None and (tail := child.log_tail()) else ""
         if ended and child is not None:
             raise StackError(
-                f"waited for {what}, but {child.name} ended with status {child.returncode}: "
+                f"waited for {what}, but {child.name} ended ({child.how_it_ended}): "
                 f"fix the cause and run it again{said}"
             )
         if time.monotonic() >= end:

@@ -139,6 +139,11 @@ class _Server:
     def _prepare(self, folder: Path) -> None:
         """Put what the program wants into its working folder."""
 
+    @property
+    def how_it_ended(self) -> str:
+        """Its status, or the signal that killed it."""
+        return self._child.how_it_ended if self._child else "not started"
+
     def log_tail(self) -> str:
         """The last line that it wrote; "" if there is none."""
         return self._child.log_tail() if self._child else ""

@@ -76,10 +76,14 @@ class Demo:
         return next(line.split()[1].rstrip("/") for line in self.said if line.startswith("board"))
 
     def gone(self) -> None:
-        """It ends well, and all that it started."""
+        """It ends well, and all that it started, with a second signal while it does so."""
+        self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(timeout=40) == 0
         _, alive = psutil.wait_procs(self.children, timeout=5)
         assert not alive
+        folders = [line.split()[1] for line in self.said if line.startswith("logs")]
+        assert folders
+        assert not Path(folders[0]).exists()
 
 
 Start = Callable[..., Demo]
@@ -156,9 +160,10 @@ def test_live_with_parts_that_fail_and_then_gone(start: Start, tmp_path: Path) -
     eventually(an_outcome_each, "a call of each program to be closed", timeout=60)
     prometheus = next(child for child in demo.children if child.name() == "prometheus")
     prometheus.kill()
-    assert "start the demo again to have it back" in demo.until("prometheus ended")
+    assert "(killed by SIGKILL)" in demo.until("prometheus ended")
     demo.until("seattle")
     demo.process.send_signal(signal.SIGINT)
+    demo.until("ending")
     demo.gone()
 
 
@@ -182,6 +187,7 @@ def test_a_city_of_ones_own_without_java(start: Start, without_java: dict[str, s
     )
     assert "20 simulated minutes a minute" in page(url)
     demo.process.send_signal(signal.SIGTERM)
+    demo.until("ending")
     demo.gone()
 
 

@@ -298,7 +298,7 @@ def test_waiting_ends_with_one_plain_line(tmp_path: Path) -> None:
     child = Child("false", [sys.executable, "-c", "print('no luck'); raise SystemExit(3)"], tmp_path)
     with pytest.raises(StackError) as ended:
         wait_for(lambda: False, 10, "luck", child)
-    said = "waited for luck, but false ended with status 3: fix the cause and run it again; it last said: no luck"
+    said = "waited for luck, but false ended (status 3): fix the cause and run it again; it last said: no luck"
     assert str(ended.value) == said
     with pytest.raises(StackError, match=r"^waited 0.1 s for luck without success"):
         wait_for(lambda: False, 0.1, "luck")

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,3 +88,14 @@ def test_ctrl_c_lets_a_command_end_what_it_started() -> None:
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=20)
     assert (out, err, process.returncode) == ("ended\n", "", dev.INTERRUPTED)
+
+
+def test_a_command_runs_where_its_user_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A folder that is given to it is meant from there; the tools are modules of the checkout."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(dev, "set_up", lambda: None)
+    monkeypatch.setattr(os, "execv", lambda program, arguments: ran.append((Path.cwd(), list(arguments)[-2:])))
+    ran: list[tuple[Path, list[str]]] = []
+    dev.main(["demo", "--programs", "mine"])
+    dev.main(["clock", "--at", "night"])
+    assert ran == [(tmp_path, ["--programs", "mine"]), (dev.ROOT, ["--at", "night"])]
