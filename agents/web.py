@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Iterator, Mapping
 
@@ -78,10 +79,11 @@ class Web:
         with self._worker.way.taken():
             parts = await self._collector.page(now, openmetrics="openmetrics" in content_type)
             response.content_length = sum(map(len, parts))
-            await response.prepare(request)
-            for piece in _pieces(parts):
-                await response.write(piece)
-            await response.write_eof()
+            with contextlib.suppress(ConnectionError):  # whoever asked may have given up: no error of ours
+                await response.prepare(request)
+                for piece in _pieces(parts):
+                    await response.write(piece)
+                await response.write_eof()
         return response
 
     async def _healthz(self, request: web.Request) -> web.Response:
