@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import socket
 import zlib
@@ -91,10 +92,11 @@ class Web:
             else:
                 pieces = list(_pieces(parts))
             response.content_length = sum(map(len, pieces))
-            await response.prepare(request)
-            for piece in pieces:
-                await response.write(piece)
-            await response.write_eof()
+            with contextlib.suppress(ConnectionError):  # whoever asked may have given up: no error of ours
+                await response.prepare(request)
+                for piece in pieces:
+                    await response.write(piece)
+                await response.write_eof()
         return response
 
     async def _healthz(self, request: web.Request) -> web.Response:
