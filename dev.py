@@ -165,7 +165,7 @@ def test(options: list[str]) -> int:
 def pytest_runs(options: list[str], which: str = "") -> list[list[str]]:
     """The options of each run of pytest: which tests, in how many processes, then what the caller gave, which wins.
 
-    Long tests that measure a time run after the others and one by one, or they would measure the others.
+    Long tests that measure a time, or have to end in one, run after the others and one by one, or they would measure the others.
     """
     if options:
         named = any((ROOT / option.partition("::")[0]).exists() for option in options)
