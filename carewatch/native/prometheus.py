@@ -18,6 +18,8 @@ from carewatch.native.process import Child, Say, StackError, cache_dir, free_por
 RULE_OPTIONS = ("--rules.alert.resend-delay=10s",)
 
 _PACKAGES = ("prometheus", "prometheus-alertmanager")
+#: A package of its own since Debian 13; before, a part of the first.
+_PROMTOOL = "promtool"
 #: Debian's Alertmanager reads its message templates from here, a path that is compiled in; where the package is only
 #: unpacked there is no such folder (docs/decisions/0015).
 _TEMPLATES = "/usr/share/prometheus/alertmanager"
@@ -287,9 +289,16 @@ def _download(folder: Path) -> str | None:
     apt = [_tool("apt-get"), "-q", f"--option=Dir::Cache={cache}", "--option=Acquire::Retries=1"]
     apt += ["--option=Acquire::http::Timeout=15"]
     own = [*apt, f"--option=Dir::State::Lists={lists}"]
-    if _said(folder, [*apt, "download", *_PACKAGES]) is None:
+    if _downloaded(folder, apt) is None:
         return None
-    return _said(folder, [*own, "update"]) or _said(folder, [*own, "download", *_PACKAGES])
+    return _said(folder, [*own, "update"]) or _downloaded(folder, own)
+
+
+def _downloaded(folder: Path, apt: list[str]) -> str | None:
+    """Download the packages; None, or what apt-get said last when it failed."""
+    if _said(folder, [*apt, "download", *_PACKAGES, _PROMTOOL]) is None:
+        return None
+    return _said(folder, [*apt, "download", *_PACKAGES])
 
 
 def _said(folder: Path, command: list[str]) -> str | None:
