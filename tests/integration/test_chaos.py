@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 @pytest.mark.full
+@pytest.mark.alone  # a rebalance that takes too long is a fault that is not in the plan
 @pytest.mark.usefixtures("native_kafka")
 def test_every_number_is_right_after_some_chaos(tmp_path: Path) -> None:
     run(1, SHORT, tmp_path, print)
