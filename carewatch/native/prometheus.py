@@ -237,7 +237,7 @@ def configure(shipped: Path, to: Path, *, worker: str, alertmanager: str | None)
 
 
 def _cached() -> Path:
-    # Not "prometheus": versions before 0.2 left a copy there whose Alertmanager does not start.
+    # Not "prometheus": earlier versions left a copy there, whose Alertmanager does not start.
     return cache_dir() / "prometheus-unpacked"
 
 
