@@ -73,8 +73,8 @@ def test_help_has_an_example(argv: list[str], capsys: pytest.CaptureFixture[str]
 def test_ctrl_c_lets_a_command_end_what_it_started() -> None:
     """And leaves no traceback, neither the command's end nor ours."""
     # os.write, for the signal may come while the first line is still being written, and print does not bear that
-    child = "import os, signal, time; signal.signal(signal.SIGINT, lambda *_: os.write(1, b'ended\\n') and os._exit(2)); "
-    child += "os.write(1, b'ready\\n'); time.sleep(60)"
+    child = "import os, signal, time; end = lambda *_: os.write(1, b'ended\\n') and os._exit(2); "
+    child += "signal.signal(signal.SIGINT, end); os.write(1, b'ready\\n'); time.sleep(60)"
     code = f"import sys, dev; sys.exit(dev.call([sys.executable, '-c', {child!r}]))"
     with subprocess.Popen(
         [sys.executable, "-c", code],
