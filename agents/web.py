@@ -28,7 +28,7 @@ from streams.state import ProgramState
 NOW_HEADER = "X-Carewatch-Now"
 #: Bytes of the page that are given to the socket at once: a page of many programs is tens of megabytes.
 PIECE = 1 << 20
-#: Of gzip: the page is names and labels over and over, which the quickest level makes fifteen times smaller.
+#: Of gzip: the page is names and labels over and over, of which the quickest level leaves less than a tenth.
 LEVEL = 1
 _REFUSED = re.compile(r"q=0(\.0{0,3})?")
 
