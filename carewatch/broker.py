@@ -11,6 +11,7 @@ from pathlib import Path
 from carewatch.ending import Ended, ends_by_signal, say
 from carewatch.native.kafka import KafkaBroker, kafka_available
 from carewatch.native.process import StackError
+from feeds.topics import RETENTION_DAYS
 
 #: What it takes on Debian and Ubuntu.
 INSTALL = "on Debian: apt-get install default-jre-headless maven"
@@ -24,8 +25,8 @@ PROPERTIES = {
     # is a second, not what the system happened to have unwritten. The scheduler's interval has to be set too.
     "log.flush.interval.ms": "1000",
     "log.flush.scheduler.interval.ms": "1000",
-    # As long as events are kept (feeds/topics.py): a pilot that rests for two weeks goes on where it was.
-    "offsets.retention.minutes": str(60 * 24 * 60),
+    # As long as events are kept: a pilot that rests for two weeks goes on where it was.
+    "offsets.retention.minutes": str(RETENTION_DAYS * 24 * 60),
 }
 
 

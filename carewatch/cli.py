@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -224,21 +225,23 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _seconds(text: str) -> float:
+def _number(text: str) -> float:
+    """A number; not-a-number, which is within no bounds, for what is none."""
     try:
-        seconds = float(text)
+        return float(text)
     except ValueError:
-        seconds = -1.0
+        return math.nan
+
+
+def _seconds(text: str) -> float:
+    seconds = _number(text)
     if not 0 <= seconds <= MOST_WAIT:
         raise argparse.ArgumentTypeError(f"{text}: give seconds from 0 to {MOST_WAIT}")
     return seconds
 
 
 def _days(text: str) -> float:
-    try:
-        days = float(text)
-    except ValueError:
-        days = 0.0
+    days = _number(text)
     if not 0 < days <= MOST_DAYS:
         raise argparse.ArgumentTypeError(f"{text}: give a number of days above 0, {MOST_DAYS} at most")
     return days
@@ -255,10 +258,7 @@ def _speed(parser: argparse.ArgumentParser) -> None:
 
 
 def _factor(text: str) -> float:
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = 0.0
+    speed = _number(text)
     if not 1 <= speed <= FASTEST:
         raise argparse.ArgumentTypeError(f"{text}: give simulated minutes a minute, from 1 to {FASTEST:g}")
     return speed
