@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from carewatch.ending import Ended, ends_by_signal, say
+from carewatch.ending import Ended, ends_by_signal, pause, say
 from carewatch.native.kafka import KafkaBroker, kafka_available
 from carewatch.native.process import Child, StackError, free_port, wait_for
 from carewatch.native.prometheus import Alertmanager, Binaries, Prometheus, configure, find_binaries
@@ -55,7 +55,7 @@ Server = Prometheus | Alertmanager
 def run(args: argparse.Namespace) -> int:
     """The command `demo`."""
     began = time.monotonic()
-    with ends_by_signal(), ExitStack() as stack:  # in this order: a second signal is not heard while all of it ends
+    with ends_by_signal(), ExitStack() as stack:  # in this order: a second signal does nothing while all of it ends
         try:
             demo = _Demo(args, stack)
             demo.start()
@@ -132,7 +132,7 @@ class _Demo:
                 )
             for line in summary(self._numbers()):
                 say(line)
-            time.sleep(EVERY)
+            pause(EVERY)
 
     def _check_children(self) -> None:
         for child in self._children:

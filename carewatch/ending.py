@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_asked = False
 
 
 class Ended(Exception):  # noqa: N818  # no error: the user's wish
@@ -16,25 +19,36 @@ class Ended(Exception):  # noqa: N818  # no error: the user's wish
 
 @contextmanager
 def ends_by_signal() -> Iterator[None]:
-    """SIGINT, SIGTERM and a closed terminal (SIGHUP) raise Ended; a second one while we end is not heard.
+    """SIGINT, SIGTERM and a closed terminal (SIGHUP) make `pause` raise Ended.
 
-    `nohup` has SIGHUP ignored, and that stays so.
+    The signal itself raises nothing: it may come while a lock is taken, which would then stay taken, or in a destructor,
+    where Python drops what is raised. `nohup` has SIGHUP ignored, and that stays so.
     """
     heard = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         heard.append(signal.SIGHUP)
 
     def end(number: int, frame: object) -> None:
-        for each in heard:
-            signal.signal(each, signal.SIG_IGN)
-        raise Ended
+        global _asked
+        _asked = True
 
     before = {number: signal.signal(number, end) for number in heard}
     try:
         yield
     finally:
+        global _asked
+        _asked = False
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def pause(seconds: float) -> None:
+    """Wait so long. Raises Ended if a signal has come; whatever waits for something waits by this."""
+    until = time.monotonic() + seconds
+    while not _asked and (left := until - time.monotonic()) > 0:
+        time.sleep(min(left, 0.1))
+    if _asked:
+        raise Ended
 
 
 def say(line: str) -> None:

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
+from carewatch.ending import pause
+
 Say = Callable[[str], None]
 """Takes one line of progress for the user, without a line end."""
 
@@ -50,6 +52,7 @@ def locked(path: Path) -> Iterator[None]:
     The operating system frees the lock when its holder dies, so a stale file does no harm.
 
     Raises:
+        Ended: a signal came while we waited.
         StackError: the lock file cannot be written.
     """
     import fcntl  # here, because it does not exist on Windows and importing this module must not fail there
@@ -60,7 +63,12 @@ def locked(path: Path) -> Iterator[None]:
     except OSError as error:
         raise StackError(f"cannot write {path} ({error.strerror}): set CAREWATCH_CACHE to a folder you own") from None
     with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                pause(0.1)
         yield
 
 
@@ -225,22 +233,27 @@ class Child:
         return f"status {status}" if status >= 0 else f"killed by {signal.Signals(-status).name}"
 
     def wait(self, timeout: float) -> int:
-        """Wait for its end and return the exit status; kills it after `timeout` seconds.
+        """Wait for its end and return the exit status; kills it after `timeout` seconds, or when a signal comes.
 
         Raises:
             StackError: it had not ended after `timeout` seconds.
+            Ended: a signal came.
         """
+        end = time.monotonic() + timeout
         try:
-            status = self._process.wait(timeout)
-        except subprocess.TimeoutExpired:
+            while self.alive:
+                if time.monotonic() >= end:
+                    raise StackError(f"{self.name} did not finish within {timeout:g} s: run it again")
+                pause(0.05)
+        finally:
             self.kill()
-            raise StackError(f"{self.name} did not finish within {timeout:g} s: run it again") from None
-        atexit.unregister(self.kill)
-        return status
+        return self._process.returncode
 
     def join(self) -> int:
-        """Wait for its end, however long that takes; the exit status."""
-        return self._process.wait()
+        """Wait for its end, however long that takes; the exit status. Raises Ended if a signal comes."""
+        while self.alive:
+            pause(0.1)
+        return self._process.returncode
 
     def stop(self, timeout: float = 10.0) -> None:
         """Ask it to end (SIGTERM), kill it after `timeout` seconds. Does nothing if it has ended."""
@@ -287,6 +300,7 @@ def wait_for(
 
     Raises:
         StackError: `child` ended or the time is over.
+        Ended: a signal came.
     """
     end = time.monotonic() + timeout
     while True:
@@ -304,4 +318,4 @@ def wait_for(
                 f"waited {timeout:g} s for {what} without success: free some memory or processor time "
                 f"and run it again{said}"
             )
-        time.sleep(interval)
+        pause(interval)

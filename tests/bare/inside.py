@@ -90,6 +90,7 @@ class Machine:
             "USER": user,
             "LOGNAME": user,
             "TERM": "dumb",
+            "PYTHONFAULTHANDLER": "1",  # for what does not end, see `demo`
             **environment,
         }
         self.seconds: dict[str, float] = {}
@@ -125,7 +126,12 @@ class Machine:
             try:
                 status = process.wait(END_WITHIN)
             except subprocess.TimeoutExpired:
-                raise Problem(f"did not end within {END_WITHIN:.0f} s of {end}") from None
+                still = ", ".join(self.processes())
+                process.send_signal(signal.SIGABRT)  # Python says where it was
+                process.wait()
+                raise Problem(
+                    f"did not end within {END_WITHIN:.0f} s of {end}: {_tail(log, 12)}; ran: {still}"
+                ) from None
             if status != 0:
                 raise Problem(f"ended with {status} after {end}: {_tail(log)}")
             if left := set(_demo_folders()) - folders:
@@ -292,8 +298,8 @@ def _await(probe: Callable[[], Any], within: float, what: str) -> Any:
     return found
 
 
-def _tail(log: Path) -> str:
-    return " | ".join(log.read_text(errors="replace").strip().splitlines()[-3:])
+def _tail(log: Path, lines: int = 3) -> str:
+    return " | ".join(log.read_text(errors="replace").strip().splitlines()[-lines:])
 
 
 if __name__ == "__main__":

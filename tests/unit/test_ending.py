@@ -5,31 +5,57 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+import time
+from pathlib import Path
 
 import pytest
 
 from carewatch import ending
+from carewatch.native.process import Child, locked
 
 
-def test_a_second_signal_is_not_heard_and_nohup_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
-    handlers: dict[int, object] = {signal.SIGHUP: signal.SIG_IGN}
-    monkeypatch.setattr(signal, "getsignal", lambda number: handlers.get(number))
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_in_a_destructor_is_heard(number: signal.Signals) -> None:
+    """There Python drops what a handler raises: a demo that was told to end while it collected garbage went on for ever."""
 
-    def set_handler(number: int, handler: Callable[..., None]) -> object:
-        before = handlers.get(number)
-        handlers[number] = handler
-        return before
+    class Garbage:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), number)
+            time.sleep(0)  # the handler runs here
 
-    monkeypatch.setattr(signal, "signal", set_handler)
+    before = signal.getsignal(number)
     with ending.ends_by_signal():
-        stop = handlers[signal.SIGTERM]
-        assert handlers[signal.SIGINT] is stop
-        assert handlers[signal.SIGHUP] is signal.SIG_IGN
-        assert callable(stop)
+        ending.pause(0)
+        Garbage()
         with pytest.raises(ending.Ended):
-            stop(signal.SIGTERM, None)
-        assert handlers[signal.SIGINT] is signal.SIG_IGN
+            ending.pause(60)
+        os.kill(os.getpid(), number)  # a second one, while all of it ends
+    assert signal.getsignal(number) == before
+    ending.pause(0)
+
+
+def test_a_signal_ends_a_child_that_is_waited_for(tmp_path: Path) -> None:
+    child = Child("child", ["/bin/sh", "-c", f"kill -TERM {os.getpid()}; sleep 60"], tmp_path)
+    with pytest.raises(ending.Ended), ending.ends_by_signal():
+        child.wait(60)
+    assert not child.alive
+
+
+def test_a_signal_ends_the_wait_for_a_lock(tmp_path: Path) -> None:
+    with ending.ends_by_signal(), locked(tmp_path / "lock"):
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(ending.Ended), locked(tmp_path / "lock"):
+            pytest.fail("a second holder")
+
+
+def test_nohup_is_respected() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ending.ends_by_signal():
+            os.kill(os.getpid(), signal.SIGHUP)
+            ending.pause(0)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_nobody_reads_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
