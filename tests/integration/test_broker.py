@@ -36,7 +36,8 @@ def broker(data: Path, port: int, **env: str) -> Iterator[subprocess.Popen[str]]
         try:
             yield process
         finally:
-            process.kill()  # its Kafka ends with it
+            process.terminate()
+            process.wait(timeout=40)
 
 
 def said_when_ready(process: subprocess.Popen[str]) -> list[str]:
