@@ -98,15 +98,7 @@ class _Demo:
         self._url = f"http://127.0.0.1:{port}"
         here = ["--broker", broker, "--programs", str(self._programs)]
         worker = self._child("worker", "worker", "--web-port", str(port), *here)
-        options = [
-            "--live",
-            "--speed",
-            str(args.speed),
-            "--days",
-            str(args.days / args.speed),
-            "--seed",
-            str(args.seed),
-        ]
+        options = ["--live", f"--speed={args.speed}", f"--days={args.days / args.speed}", f"--seed={args.seed}"]
         busy = ["--busy"] if args.hours == "always" else []
         self._child("simulator", "simulate", *self._profiles, *options, *busy, *here)
         wait_for(self._caught_up, 120, "the worker to apply the history", worker, interval=0.25)

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from kafka.errors import KafkaError
 
@@ -26,6 +27,15 @@ def addresses(broker: str) -> list[str]:
     if not found or not all(_HOST.fullmatch(host) for host in found):
         raise FeedError(f"broker: '{broker}' is no address; write it like kafka://localhost:9092")
     return [host if re.search(r":\d+$", host) else f"{host}:9092" for host in found]
+
+
+def connection(broker: str, connect_ms: int) -> dict[str, Any]:
+    """How a client of kafka-python, of any kind, finds the broker and how long it waits for it. Raises FeedError."""
+    return {
+        "bootstrap_servers": addresses(broker),
+        "bootstrap_timeout_ms": connect_ms,
+        "reconnect_backoff_max_ms": BACKOFF_MS,
+    }
 
 
 def topic_names(prefix: str) -> dict[Topic, str]:

@@ -17,7 +17,7 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 from kafka.partitioner.default import murmur2
 
-from feeds.brokers import BACKOFF_MS, CONNECT_MS, addresses, reachable, topic_names
+from feeds.brokers import CONNECT_MS, connection, reachable, topic_names
 from feeds.errors import FeedError
 from feeds.topics import partitions_of
 from feeds.wire import Line, encode, topic_of
@@ -54,9 +54,7 @@ def send_all(
     with reachable(broker, "cannot send"):
         partitions = _partitions(broker, names, connect_ms)
         producer = KafkaProducer(
-            bootstrap_servers=addresses(broker),
-            bootstrap_timeout_ms=connect_ms,
-            reconnect_backoff_max_ms=BACKOFF_MS,
+            **connection(broker, connect_ms),
             acks="all",
             enable_idempotence=True,
             delivery_timeout_ms=DELIVERY_MS,
@@ -162,9 +160,7 @@ def _route(program: str, partitions: int) -> tuple[bytes, int]:
 
 def _partitions(broker: str, names: dict[Topic, str], connect_ms: int) -> int:
     """The number of partitions, the same for all input topics."""
-    admin = KafkaAdminClient(
-        bootstrap_servers=addresses(broker), bootstrap_timeout_ms=connect_ms, reconnect_backoff_max_ms=BACKOFF_MS
-    )
+    admin = KafkaAdminClient(**connection(broker, connect_ms))
     try:
         existing = partitions_of(admin, list(names.values()))
     finally:

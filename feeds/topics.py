@@ -6,7 +6,7 @@ from typing import Any
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from feeds.brokers import BACKOFF_MS, CONNECT_MS, addresses, reachable, topic_names
+from feeds.brokers import CONNECT_MS, connection, reachable, topic_names
 from feeds.errors import FeedError, TopicsDifferError
 
 #: Closed calls are kept 45 days; what makes them must outlive that, so that a state can be rebuilt from the topics.
@@ -46,9 +46,7 @@ def ensure_topics(
         raise FeedError(f"partitions: {partitions}; give 1 or more")
     wanted = settings(prefix)
     with reachable(broker, "cannot create or check the topics"):
-        admin = KafkaAdminClient(
-            bootstrap_servers=addresses(broker), bootstrap_timeout_ms=connect_ms, reconnect_backoff_max_ms=BACKOFF_MS
-        )
+        admin = KafkaAdminClient(**connection(broker, connect_ms))
         try:
             existing = partitions_of(admin, list(wanted))
             missing = [name for name in wanted if name not in existing]

@@ -276,9 +276,9 @@ class KafkaBroker:
         """
         if self._child is None:
             raise StackError("this Kafka broker was not started: call start() first")
-        self._child.join()
+        status = self._child.join()
         how = self._child.how_it_ended
-        return how if how.startswith("killed") else f"{how}, it last said: {self._child.log_tail()}"
+        return how if status < 0 else f"{how}, it last said: {self._child.log_tail()}"
 
     def __enter__(self) -> Self:
         self.start()

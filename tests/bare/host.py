@@ -1,4 +1,8 @@
-"""The host's part: minimal Debian systems in the cache, with what the host itself needs to reach its package mirrors."""
+"""The host's part: minimal Debian systems in the cache, with what the host itself needs to reach its package mirrors.
+
+It runs without the project's environment, in which alone `carewatch` can be imported: so it finds the cache folder and
+holds its locks by itself.
+"""
 
 from __future__ import annotations
 

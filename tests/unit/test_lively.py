@@ -10,7 +10,7 @@ import pytest
 
 from feeds.errors import FeedError
 from feeds.invented import invented, simulation_of
-from feeds.lively import busy, faster, lively_file, sooner
+from feeds.lively import busy, faster, sooner
 from feeds.simulate import builtin, load_simulation, simulate
 from feeds.simulation import check_against
 from feeds.wire import encode, topic_of
@@ -18,10 +18,9 @@ from streams import door, programs
 from streams.clock import micros
 from streams.events import CallReceived, CallTriaged, CaseOpened, Event, Heartbeat, UnitDispatched
 from streams.programs import Profile, duration
+from tests.unit.lively import FOLDER, PROGRAMS, lively
 from tests.unit.strategies import SMALL
 
-FOLDER = Path(__file__).parents[2] / "programs"
-PROGRAMS = ["cambridge", "chicago", "seattle"]
 #: A night, a Sunday, the nights on which clocks change, noon of a holiday.
 HOURS = [
     datetime(2026, 11, 25, 9, 50, tzinfo=UTC),
@@ -32,21 +31,15 @@ HOURS = [
 ]
 
 
-def lively(program: str, tmp_path: Path, *, around_the_clock: bool = True, speed: float = 1.0) -> Profile:
-    file = tmp_path / f"{program}.toml"
-    lively_file(FOLDER / file.name, file, around_the_clock=around_the_clock, speed=speed)
-    return programs.load(file)
-
-
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_without_a_change_the_program_is_the_same(program: str, tmp_path: Path) -> None:
-    assert lively(program, tmp_path, around_the_clock=False) == programs.load(FOLDER / f"{program}.toml")
+def test_without_a_change_the_program_is_the_same(program: str) -> None:
+    assert lively(program, around_the_clock=False) == programs.load(FOLDER / f"{program}.toml")
 
 
 @pytest.mark.parametrize("at", HOURS, ids=str)
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_every_team_in_force_works_at_any_hour(program: str, at: datetime, tmp_path: Path) -> None:
-    profile = lively(program, tmp_path)
+def test_every_team_in_force_works_at_any_hour(program: str, at: datetime) -> None:
+    profile = lively(program)
     before = programs.load(FOLDER / f"{program}.toml")
     local = at.astimezone(profile.zone)
     active = [team for team in profile.teams if team.active(local.date())]
@@ -57,8 +50,8 @@ def test_every_team_in_force_works_at_any_hour(program: str, at: datetime, tmp_p
         assert 2 <= team.planned(local) <= max(2, planned)
 
 
-def test_with_more_speed_targets_and_followups_come_sooner(tmp_path: Path) -> None:
-    slow, fast = lively("chicago", tmp_path), lively("chicago", tmp_path, speed=10)
+def test_with_more_speed_targets_and_followups_come_sooner() -> None:
+    slow, fast = lively("chicago"), lively("chicago", speed=10)
     for key, target in slow.targets.items():
         assert fast.targets[key] * 10 == target
     for one, other in zip(slow.teams, fast.teams, strict=True):
@@ -82,8 +75,8 @@ def day(profile: Profile, at: datetime, speed: float = 1.0) -> Counter[type[Even
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_calls_come_at_any_hour_and_crews_can_take_them(program: str, tmp_path: Path) -> None:
-    profile = lively(program, tmp_path)
+def test_calls_come_at_any_hour_and_crews_can_take_them(program: str) -> None:
+    profile = lively(program)
     found = day(profile, HOURS[0])
     assert found[CallReceived] > 20
     assert found[UnitDispatched] > found[CallReceived] / 4
@@ -92,9 +85,9 @@ def test_calls_come_at_any_hour_and_crews_can_take_them(program: str, tmp_path: 
     assert simulation.calls_per_hour(HOURS[0]) == pytest.approx(simulation.peak_per_hour)
 
 
-def test_a_simulated_day_has_as_many_calls_at_any_speed(tmp_path: Path) -> None:
-    slow = day(lively("seattle", tmp_path), HOURS[0])[CallReceived]
-    fast = day(lively("seattle", tmp_path, speed=12), HOURS[0], 12)[CallReceived]
+def test_a_simulated_day_has_as_many_calls_at_any_speed() -> None:
+    slow = day(lively("seattle"), HOURS[0])[CallReceived]
+    fast = day(lively("seattle", speed=12), HOURS[0], 12)[CallReceived]
     assert slow / 1.5 < fast < slow * 1.5
 
 

@@ -6,26 +6,22 @@ import functools
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import cast
 
 import pytest
 
 from feeds.invented import simulation_of
-from feeds.lively import busy, faster, lively_file
+from feeds.lively import busy, faster
 from feeds.opening import SENT, WAITED_TOO_LONG, FirstMinute
 from feeds.simulate import simulate
 from feeds.world import MINUTE
-from streams import events, metrics, programs, tally
+from streams import events, metrics, tally
 from streams.clock import SECOND, Micros, micros
 from streams.events import AnyEvent, Event
-from streams.programs import Profile
 from streams.read import Spread, read
 from streams.state import ProgramState
+from tests.unit.lively import PROGRAMS, lively
 
-FOLDER = Path(__file__).parents[2] / "programs"
-PROGRAMS = ["cambridge", "chicago", "seattle"]
 #: In the night, just before crews change at midnight and at noon, some weeks after a change of clocks, in the night of one.
 HOURS = [
     datetime(2026, 11, 25, 9, 0, tzinfo=UTC),
@@ -40,17 +36,9 @@ TOOK = 9 * SECOND
 
 
 @functools.cache
-def profile_of(program: str, speed: float) -> Profile:
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / f"{program}.toml"
-        lively_file(FOLDER / file.name, file, around_the_clock=True, speed=speed)
-        return programs.load(file)
-
-
-@functools.cache
 def told(program: str, at: datetime, days: float, speed: float) -> list[Event]:
     """All up to a minute and a half after the first minute begins."""
-    profile = profile_of(program, speed)
+    profile = lively(program, speed=speed)
     simulation = faster(busy(simulation_of(profile), profile, at.astimezone(profile.zone)), speed)
     first = FirstMinute(at, lambda: micros(at) + TOOK)
     start, end = at - timedelta(days=days / speed), at + timedelta(seconds=100)
@@ -59,7 +47,7 @@ def told(program: str, at: datetime, days: float, speed: float) -> list[Event]:
 
 def shown(program: str, at: datetime, seconds: Sequence[int]) -> Iterator[Numbers]:
     """The numbers so many seconds after the beginning, with what was told by then."""
-    profile = profile_of(program, 1)
+    profile = lively(program)
     state = ProgramState(profile, tally.edges([profile]))
     coming = deque(told(program, at, 8.0, 1))
     for second in seconds:
@@ -124,7 +112,7 @@ def test_a_call_gets_a_unit_after_it_has_waited_too_long() -> None:
 def test_the_same_with_any_end() -> None:
     at = HOURS[0]
     whole = told("chicago", at, 8.0, 1)
-    profile = profile_of("chicago", 1)
+    profile = lively("chicago")
     simulation = busy(simulation_of(profile), profile, at.astimezone(profile.zone))
     first = FirstMinute(at, lambda: micros(at) + TOOK)
     part = list(simulate(profile, simulation, at - timedelta(days=8), at, 1, first_minute=first))
@@ -139,7 +127,7 @@ def test_the_clock_is_asked_once_and_only_after_the_history() -> None:
         asked.append(micros(at))
         return micros(at) + TOOK
 
-    profile = profile_of("seattle", 1)
+    profile = lively("seattle")
     simulation = busy(simulation_of(profile), profile, at.astimezone(profile.zone))
     first = FirstMinute(at, clock)
     for event in simulate(profile, simulation, at - timedelta(days=1), at, 1, first_minute=first):
