@@ -44,9 +44,11 @@ globalThis.Path2D = window.Path2D = class {
 document.queryCommandSupported = () => false;
 require.extensions['.css'] = () => {};
 
-// The table wraps its texts with a library that has no entry for `require`, but a script that leaves a global name.
+// The table wraps its texts with a library that has no entry for `require`, but a script that leaves a global name. And
+// all of Grafana's user interface, a second to load, would come with what only links of exemplars ask for.
 const load = Module._load;
-Module._load = (name, ...rest) => (name === 'uwrap' ? wrapping() : load(name, ...rest));
+const OTHERS = { uwrap: () => wrapping(), '@grafana/runtime': () => ({ getDataSourceSrv: () => undefined }) };
+Module._load = (name, ...rest) => (Object.hasOwn(OTHERS, name) ? OTHERS[name]() : load(name, ...rest));
 function wrapping() {
   const script = path.join(path.dirname(require.resolve('uwrap/package.json')), 'dist', 'uWrap.iife.js');
   return new Function(`${fs.readFileSync(script, 'utf8')}; return uWrap;`)();
@@ -345,11 +347,12 @@ function replacer(variables) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// From Prometheus' answers to frames, as Grafana's server does. Held against the answers of a running Grafana 9.4: the
-// fields' names, types, labels and `displayNameFromDS`, `interval`, `meta.custom.resultType`, `executedQueryString` of a
-// target's first frame, and one frame without fields where the answer is empty, are the same. Three facts are newer, and
-// from the sources: a vector's frames are `numeric-multi`, `typeVersion` is there, and a value field that has a metric's
-// name is called by it (in 9.4 the frame had `displayNameFromDS` as its name instead).
+// From Prometheus' answers to frames, as Grafana's server does. What a running Grafana 9 answers at /api/ds/query was
+// compared, for vectors, matrices, scalars and NaN, with each kind of legend: the fields' names, types, labels,
+// `interval` and `displayNameFromDS`, and `meta.custom.resultType`, are the same. The rest differs between versions and
+// is from the sources: in 12 the frames of a vector are `numeric-multi`, no longer `timeseries-multi`; a value is
+// called by its metric's name, where it has one; the frame has no name, it was `displayNameFromDS`; only a target's
+// first frame has `executedQueryString`; an empty answer gives one frame without fields, it gave none.
 
 const LEGEND = /\{\{\s*(.+?)\s*\}\}/g;
 
@@ -449,7 +452,7 @@ const PAGE = 16;
 /** The navigation, docked in windows from `xl` on; `MENU_WIDTH` in Grafana's sources. */
 const NAVIGATION = 300;
 /** A thin scroll bar in a desktop browser; measured in Chromium. */
-const SCROLL_BAR = 11;
+const SCROLL_BAR = 10;
 const BORDER = 1;
 
 function panelSize(panel, drawing, theme) {

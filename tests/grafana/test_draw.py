@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.full]
 ROOT = Path(__file__).resolve().parents[2]
 BOARDS = sorted((ROOT / "dashboards" / "grafana" / "dashboards").glob("*.json"))
 NOW = 1_700_000_000.0
+TEAM = ({"team": "North"}, 1)
 STATUSES = ("available", "en_route", "off_duty")
 
 
@@ -58,11 +59,15 @@ def panel(kind: str, **rest: Any) -> dict[str, Any]:
     return {"type": kind, "title": "Units", "gridPos": size, "targets": [target], **rest}
 
 
+def scene(panel: dict[str, Any], data: dict[str, Any], **rest: Any) -> Drawing:
+    """A panel with the answer to its only target."""
+    if data["resultType"] == "matrix":
+        return Drawing(panel, [Answer("A", "query_range", "up", data, NOW, NOW + 3600, 60.0)], **rest)
+    return Drawing(panel, [Answer("A", "query", "up", data)], **rest)
+
+
 def one(panel: dict[str, Any], data: dict[str, Any], **rest: Any) -> Drawn:
-    """A panel drawn with the answer to its only target."""
-    kind = "query_range" if data["resultType"] == "matrix" else "query"
-    end = NOW + 3600
-    return draw([Drawing(panel, [Answer("A", kind, "up", data, NOW, end, 60.0)], **rest)])[0]  # type: ignore[arg-type]
+    return draw([scene(panel, data, **rest)])[0]
 
 
 def board_panel(title: str) -> dict[str, Any]:
@@ -98,23 +103,20 @@ def test_frames_are_as_grafanas_server_makes_them() -> None:
     assert drawn.legend == ("North: units",)
 
 
-@pytest.mark.parametrize(
-    ("legend", "labels", "name"),
-    [
+def test_names_of_series() -> None:
+    cases: list[tuple[str, dict[str, str], str]] = [
         ("", {"__name__": "up", "b": "2", "a": "1"}, 'up{a="1", b="2"}'),
         ("", {}, "up"),
         ("__auto", {"a": "1"}, "1"),
+        ("__auto", {}, "up"),
         ("{{a}}", {"a": "1"}, "1"),
-    ],
-)
-def test_names_of_series(legend: str, labels: dict[str, str], name: str) -> None:
-    target = {"refId": "A", "expr": "up", "format": "time_series", "legendFormat": legend}
-    shown = [reading.name for reading in one(panel("stat", targets=[target]), vector((labels, 1))).readings]
-    options = {"textMode": "value_and_name"}
-    shown = [
-        reading.name for reading in one(panel("stat", targets=[target], options=options), vector((labels, 1))).readings
     ]
-    assert shown == [name]
+    scenes = []
+    for legend, labels, _name in cases:
+        target = {"refId": "A", "expr": "up", "format": "time_series", "legendFormat": legend}
+        options = {"textMode": "value_and_name"}
+        scenes.append(scene(panel("stat", targets=[target], options=options), vector((labels, 1))))
+    assert [drawn.readings[0].name for drawn in draw(scenes)] == [name for _legend, _labels, name in cases]
 
 
 def test_numbers_that_json_lacks() -> None:
@@ -131,20 +133,19 @@ def test_a_table_without_merge_has_a_frame_for_each_series_and_a_list_to_choose(
         ({"program": "CARE", "team": team, "status": status}, 3) for team in ("North", "South") for status in STATUSES
     ]
     apart = without_merge(merged)
-    drawn = one(apart, vector(*series))
+    together = copy.deepcopy(apart)
+    together["transformations"].insert(1, {"id": "merge", "options": {}})
+    drawn, whole = draw([scene(apart, vector(*series)), scene(together, vector(*series))])
     assert len(drawn.frames) == len(series)
     assert drawn.table is not None
     assert drawn.table.chooser
     assert [column.name for column in drawn.table.columns] == ["Program", "Team", "Available"]
 
-    together = copy.deepcopy(apart)
-    together["transformations"].insert(1, {"id": "merge", "options": {}})
-    drawn = one(together, vector(*series))
-    (frame,) = drawn.frames
+    (frame,) = whole.frames
     assert frame.length == 2
-    assert drawn.table is not None
-    assert not drawn.table.chooser
-    assert [column.name for column in drawn.table.columns] == ["Program", "Team", "Available", "En route", "Off duty"]
+    assert whole.table is not None
+    assert not whole.table.chooser
+    assert [column.name for column in whole.table.columns] == ["Program", "Team", "Available", "En route", "Off duty"]
     assert frame.column("Off duty").texts == ("3", "3")
 
 
@@ -158,7 +159,7 @@ def test_rows_are_sorted_as_the_panel_says() -> None:
 
 def test_columns_share_what_fixed_ones_leave() -> None:
     width = {"matcher": {"id": "byName", "options": "Value"}, "properties": [{"id": "custom.width", "value": 90}]}
-    drawn = one(panel("table", fieldConfig={"defaults": {}, "overrides": [width]}), vector(({"team": "North"}, 1)))
+    drawn = one(panel("table", fieldConfig={"defaults": {}, "overrides": [width]}), vector(TEAM))
     assert drawn.table is not None
     assert [column.name for column in drawn.table.columns] == ["Time", "team", "Value"]
     # a window of 1280 pixels, 12 of 24 columns of its board, the panel's border and padding
@@ -168,18 +169,16 @@ def test_columns_share_what_fixed_ones_leave() -> None:
 
 
 def test_narrow_tables_scroll_sideways_unless_columns_may_be_narrower() -> None:
-    narrow = {"gridPos": {"x": 0, "y": 0, "w": 6, "h": 8}}
-    series = vector(({"team": "North"}, 1))
-    drawn = one(panel("table", **narrow), series)
-    assert drawn.table is not None
-    assert {column.width for column in drawn.table.columns} == {150}
-    assert drawn.table.overflow
-    smaller = {"defaults": {"custom": {"minWidth": 60}}, "overrides": []}
-    drawn = one(panel("table", **narrow, fieldConfig=smaller), series)
-    assert drawn.table is not None
-    assert {column.width for column in drawn.table.columns} == {96}
-    assert not drawn.table.overflow
-    assert drawn.table.cut == ("Time",)
+    narrow = panel("table", gridPos={"x": 0, "y": 0, "w": 6, "h": 8})
+    narrower = {**narrow, "fieldConfig": {"defaults": {"custom": {"minWidth": 60}}, "overrides": []}}
+    wide, fitted = (drawn.table for drawn in draw([scene(table, vector(TEAM)) for table in (narrow, narrower)]))
+    assert wide is not None
+    assert {column.width for column in wide.columns} == {150}
+    assert wide.overflow
+    assert fitted is not None
+    assert {column.width for column in fitted.columns} == {96}
+    assert not fitted.overflow
+    assert fitted.cut == ("Time",)
 
 
 def test_headers_and_cells_wrap_where_the_table_says_so() -> None:
@@ -201,8 +200,8 @@ def test_headers_and_cells_wrap_where_the_table_says_so() -> None:
 
 def test_nothing_to_show() -> None:
     config = {"defaults": {"noValue": "none waiting"}, "overrides": []}
-    nothing = vector()
-    table, tile, chart = (one(panel(kind, fieldConfig=config), nothing) for kind in ("table", "stat", "timeseries"))
+    kinds = ("table", "stat", "timeseries")
+    table, tile, chart = draw([scene(panel(kind, fieldConfig=config), vector()) for kind in kinds])
     assert (table.table, table.no_data) == (None, "none waiting")
     assert [reading.text for reading in tile.readings] == ["none waiting"]
     assert chart.no_data == "none waiting"
@@ -214,8 +213,7 @@ def test_a_tile_with_a_word_is_smaller_than_one_with_a_number() -> None:
         "overrides": [],
     }
     tile = panel("stat", fieldConfig=config, gridPos={"x": 0, "y": 0, "w": 4, "h": 4})
-    (number,) = one(tile, vector(({}, 2))).readings
-    (word,) = one(tile, vector(({}, -1))).readings
+    (number,), (word,) = (drawn.readings for drawn in draw([scene(tile, vector(({}, value))) for value in (2, -1)]))
     assert (number.text, word.text) == ("2", "not planned now")
     assert number.text_size > 3 * word.text_size
 
@@ -241,13 +239,10 @@ def test_a_link_has_the_row_in_its_address() -> None:
 
 
 def test_titles_are_cut_where_panels_are_narrow() -> None:
-    wide = {"x": 0, "y": 0, "w": 24, "h": 4}
     long = panel("stat", title="Calls past the target to on scene in ${program}", description="Why")
-    narrow = {**long, "gridPos": {**wide, "w": 4}}
-    there, here = (
-        one({**long, "gridPos": wide}, vector(({}, 1)), variables={"program": "Oakwood"}),
-        one(narrow, vector(({}, 1)), variables={"program": "Oakwood"}),
-    )
+    sizes = [{"x": 0, "y": 0, "w": width, "h": 4} for width in (24, 4)]
+    tiles = [{**long, "gridPos": size} for size in sizes]
+    there, here = draw([scene(tile, vector(({}, 1)), variables={"program": "Oakwood"}) for tile in tiles])
     assert there.title.text == "Calls past the target to on scene in Oakwood"
     assert not there.title.cut
     assert here.title.cut
@@ -255,12 +250,13 @@ def test_titles_are_cut_where_panels_are_narrow() -> None:
 
 def test_ticks_that_are_rounded_too_much_repeat() -> None:
     values = matrix({}, [0.0, 0.02, 0.03])
-    rounded = {"defaults": {"decimals": 1, "unit": "none", "custom": {}}, "overrides": []}
-    assert one(panel("timeseries", fieldConfig=rounded), values).repeated_ticks
-    free = {"defaults": {"unit": "none", "custom": {}}, "overrides": []}
-    drawn = one(panel("timeseries", fieldConfig=free), values)
-    assert len(drawn.ticks[0]) > 2
-    assert not drawn.repeated_ticks
+    rounded, free = (
+        {"defaults": {"unit": "none", "custom": {}, **decimals}, "overrides": []} for decimals in ({"decimals": 1}, {})
+    )
+    few, many = draw([scene(panel("timeseries", fieldConfig=config), values) for config in (rounded, free)])
+    assert few.repeated_ticks
+    assert len(many.ticks[0]) > 2
+    assert not many.repeated_ticks
 
 
 def test_options_that_grafana_does_not_know() -> None:
@@ -269,13 +265,11 @@ def test_options_that_grafana_does_not_know() -> None:
 
 
 def test_the_navigation_takes_room_in_wide_windows() -> None:
-    widths = {
-        (window, kiosk): one(panel("stat"), vector(({}, 1)), window=window, kiosk=kiosk).width
-        for window in (1100, 1920)
-        for kiosk in (True, False)
-    }
-    assert widths[1100, True] == widths[1100, False]
-    assert widths[1920, True] - widths[1920, False] == 150
+    windows = [(window, kiosk) for window in (1100, 1920) for kiosk in (True, False)]
+    drawn = draw([scene(panel("stat"), vector(), window=window, kiosk=kiosk) for window, kiosk in windows])
+    narrow, narrow_with_menu, wide, wide_with_menu = (tile.width for tile in drawn)
+    assert narrow == narrow_with_menu
+    assert wide - wide_with_menu == 150
 
 
 def test_every_panel_of_the_boards_is_drawn_in_seconds() -> None:
