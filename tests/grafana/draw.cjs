@@ -114,7 +114,7 @@ const library = (name, file) => {
   return require(found); // by its path, as the package has no name for it
 };
 const tables = library('@grafana/ui', 'components/Table/TableNG/utils.cjs');
-const { TABLE } = library('@grafana/ui', 'components/Table/TableNG/constants.cjs');
+const { COLUMN, TABLE } = library('@grafana/ui', 'components/Table/TableNG/constants.cjs');
 const { buildLayout } = library('@grafana/ui', 'components/BigValue/BigValueLayout.cjs');
 const bars = library('@grafana/ui', 'components/BarGauge/BarGauge.cjs');
 const { VizRepeater } = library('@grafana/ui', 'components/VizRepeater/VizRepeater.cjs');
@@ -169,8 +169,9 @@ data.locationUtil.initialize({
 // The options of a field that a table knows, and what they are if nobody says. Not published; from its sources.
 const TABLE_CUSTOM = new Map([
   ['minWidth', undefined], ['width', undefined], ['align', 'auto'], ['filterable', undefined], ['wrapText', undefined],
-  ['wrapHeaderText', undefined], ['hideFrom.viz', undefined], ['footer.reducers', []], ['cellOptions', { type: 'auto' }],
-  ['inspect', false], ['tooltip.field', undefined], ['tooltip.placement', undefined], ['styleField', undefined],
+  ['wrapHeaderText', undefined], ['hideFrom.viz', undefined], ['footer.reducers', []],
+  ['cellOptions', { type: 'auto' }], ['inspect', false], ['tooltip.field', undefined],
+  ['tooltip.placement', undefined], ['styleField', undefined],
 ]);
 const STANDARD = {
   timeseries: { color: { defaultValue: { mode: 'palette-classic' }, settings: { bySeriesSupport: true } } },
@@ -182,8 +183,8 @@ const OPTIONS = {
     orientation: 'auto', reduceOptions: { values: false, calcs: ['lastNotNull'], fields: '' },
   },
   bargauge: {
-    displayMode: 'gradient', showUnfilled: true, minVizWidth: 8, minVizHeight: 16, maxVizHeight: 300, valueMode: 'color',
-    namePlacement: 'auto', sizing: 'auto', orientation: 'auto',
+    displayMode: 'gradient', showUnfilled: true, minVizWidth: 8, minVizHeight: 16, maxVizHeight: 300,
+    valueMode: 'color', namePlacement: 'auto', sizing: 'auto', orientation: 'auto',
     reduceOptions: { values: false, calcs: ['lastNotNull'], fields: '' },
   },
   table: { frameIndex: 0, showHeader: true, showTypeIcons: false, cellHeight: 'sm', sortBy: [] },
@@ -217,7 +218,7 @@ function pluginOf(panel, fieldConfig) {
     useCustomConfig: (builder) => {
       for (const [name, defaultValue] of custom) {
         builder.addCustomEditor({
-          ...item(name, data.identityOverrideProcessor, always), id: name, path: name, defaultValue, category: ['custom'],
+          ...item(name, data.identityOverrideProcessor, always), defaultValue, category: ['custom'],
         });
       }
     },
@@ -403,7 +404,8 @@ function framesOf(target, answer) {
         },
         {
           name: metric.__name__ ?? 'Value', type: text ? data.FieldType.string : data.FieldType.number,
-          labels: { ...metric }, config: name === '' ? {} : { displayNameFromDS: name },
+          labels: Object.fromEntries(Object.entries(metric).sort()), // as Go writes a map
+          config: name === '' ? {} : { displayNameFromDS: name },
           values: points.map(([, shown]) => (text ? shown : sample(shown))),
         },
       ],
@@ -524,7 +526,7 @@ function tableOf(panel, options, fieldConfig, series, size, theme) {
     (field.config.custom?.filterable ? ICON : 0) + (sorted(field) ? ICON : 0) + (options.showTypeIcons ? ICON : 0);
 
   const measured = (available) => {
-    const columns = tables.computeColWidths(visible, available);
+    const columns = tables.computeColWidths(visible, available).map((width) => Math.max(width, COLUMN.MIN_WIDTH));
     const measurers = tables.buildCellHeightMeasurers(visible, canvas);
     const inner = columns.map((width) => width - edges);
     const rowHeights = order.map((row) => tables.getRowHeight(visible, row, inner, lowest, measurers));
