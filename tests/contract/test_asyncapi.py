@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
+from tests import node
+
 #: `full`, as npm needs the network the first time.
 pytestmark = [pytest.mark.contract, pytest.mark.slow, pytest.mark.full]
 
 HERE = Path(__file__).resolve().parent / "asyncapi"
 DOCUMENT = HERE.parents[2] / "docs" / "reference" / "asyncapi.json"
-FILES = ("package.json", "package-lock.json", ".npmrc", "validate.mjs")
 
 
 def give_up(reason: str) -> NoReturn:
@@ -29,23 +28,10 @@ def give_up(reason: str) -> NoReturn:
 
 @pytest.fixture(scope="module")
 def validator() -> Path:
-    """The checker, installed once for each state of its files."""
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        give_up("no Node.js with npm here, for the AsyncAPI parser; on Debian: apt-get install nodejs npm")
-    state = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in FILES)).hexdigest()[:16]
-    cache = Path(os.environ.get("CAREWATCH_CACHE") or Path.home() / ".cache" / "carewatch")
-    folder = cache / "asyncapi" / state
-    if not (folder / "installed").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in FILES:
-            shutil.copyfile(HERE / name, folder / name)
-        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
-        if done.returncode != 0:
-            give_up(f"npm could not install the AsyncAPI parser, connect to the network once: {done.stderr[-300:]}")
-        (folder / "installed").touch()
-    return folder / "validate.mjs"
+    try:
+        return node.installed(HERE, "validate.mjs")
+    except node.UnavailableError as reason:
+        give_up(str(reason))
 
 
 def validate(validator: Path, document: Path) -> subprocess.CompletedProcess[str]:
