@@ -2,28 +2,26 @@
 
 The worker has read the week from Kafka, and Prometheus scrapes it and looks at the shipped rules. What it would have
 recorded before the test began comes from the same events (see `backfill`). Panels are asked as Grafana 12 asks them: the
-variables filled in, a graph of 7 days in steps of 10 minutes, a count at one time.
+variables filled in, a graph of 7 days in steps of 10 minutes or more, a count at one time.
 """
 
 from __future__ import annotations
 
-import http.client
 import json
 import math
 import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from typing import NamedTuple
 
 import pytest
 
 from carewatch.native.prometheus import Prometheus, configure
 from dashboards.build import ROOT
-from dashboards.catalogue import times
 from streams import events as e
 from streams.clock import micros
+from tests.grafana.filling import Json, View, answer, filled, questions
 from tests.integration.backfill import write_blocks
 from tests.integration.harness import (
     PROFILES,
@@ -35,22 +33,12 @@ from tests.integration.harness import (
     once_shown,
     require_prometheus,
 )
+from tests.integration.seldom import what_seldom_happens
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.full]
 
 GRAFANA = ROOT / "dashboards" / "grafana" / "dashboards"
 DAYS = 7
-#: What Grafana fills in: seven days on a graph of about a thousand points, a scrape each 5 s.
-STEP = 600
-FILLED = {
-    "${__range}": "7d",
-    "$__range": "7d",
-    "$__rate_interval": "10m5s",
-    "$program": ".*",
-    "$team": ".*",
-    "$area": ".*",
-    "$interval": "received_to_on_scene",
-}
 #: Samples that a query over 7 days may read: its cost on any machine, however busy.
 MOST_SAMPLES = 1_000_000
 #: What may be empty, and why.
@@ -58,8 +46,6 @@ MAY_BE_EMPTY = {
     "Alerts firing": "in good times none fires",
     "Alerts": "marks on graphs, of alerts that fired",
 }
-
-Json = dict[str, Any]
 
 
 class Asked(NamedTuple):
@@ -111,41 +97,6 @@ def stack(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
             yield Stack(server, worker)
 
 
-def what_seldom_happens(now: datetime) -> Iterator[e.Event]:
-    """What a week of one seed may not have, and panels are for."""
-
-    def at(minutes: float) -> datetime:
-        return now - timedelta(minutes=minutes)
-
-    for program in PROFILES:
-        area = next(iter(PROFILES[program].areas))
-        call = f"{program}-seldom"
-        common: Json = {"program": program, "call": call}
-        yield e.CallReceived(id=f"{call}-1", at=at(40), call_type="no_such_type", area=area, **common)
-        yield e.UnitDispatched(id=f"{call}-2", at=at(39), unit="u-seldom", **common)
-        yield e.UnitOnScene(id=f"{call}-3", at=at(41), unit="u-seldom", **common)
-        yield e.UseOfForce(id=f"{call}-4", at=at(30), level=1, **common)
-        yield e.NeedlesCollected(id=f"{call}-5", at=at(29), count=3, **common)
-        yield e.CallReceived(
-            id=f"{call}-6", at=at(25), call_type="wellness_check", area=area, program=program, call=f"{call}-w"
-        )
-        yield e.CallTriaged(id=f"{call}-7", at=at(24), eligible=True, program=program, call=f"{call}-w")
-        for number in range(times.ENOUGH):  # some weeks no area has as many as a median by area asks for
-            yield from served(program, f"{program}-enough-{number}", area, at(60 + number))
-
-
-def served(program: str, call: str, area: str, received: datetime) -> Iterator[e.Event]:
-    """A call from its start to its end."""
-    unit: Json = {"program": program, "call": call, "unit": "u-seldom"}
-    yield e.CallReceived(id=f"{call}-1", at=received, call_type="wellness_check", area=area, program=program, call=call)
-    yield e.UnitDispatched(id=f"{call}-2", at=received + timedelta(minutes=1), **unit)
-    yield e.UnitOnScene(id=f"{call}-3", at=received + timedelta(minutes=9), **unit)
-    yield e.UnitCleared(id=f"{call}-4", at=received + timedelta(minutes=20), **unit)
-    yield e.CallClosed(
-        id=f"{call}-5", at=received + timedelta(minutes=21), program=program, call=call, outcome="services"
-    )
-
-
 def bad(site: Site) -> None:
     """Records that are rejected."""
     for _ in range(3):
@@ -173,26 +124,14 @@ def live(site: Site, server: Prometheus) -> None:
         site.flush()
         sent += 1
         asked = {"query": "min(count_over_time(program:care_calls_waiting:sum[1m])) > 2", "time": str(time.time())}
-        return bool(answer(server, "/api/v1/query", asked)["result"])
+        return bool(answer(server.address, "/api/v1/query", asked)["result"])
 
     eventually(enough, "Prometheus to have recorded", 120, every=1.0)
 
 
-def answer(server: Prometheus, path: str, parameters: dict[str, str]) -> Any:
-    """The data of an answer; raises AssertionError with Prometheus's words."""
-    connection = http.client.HTTPConnection(server.address, timeout=60)
-    try:
-        connection.request("GET", f"{path}?{urlencode(parameters)}")
-        said = json.loads(connection.getresponse().read())
-    finally:
-        connection.close()
-    assert said["status"] == "success", said.get("error", said)
-    return said["data"]
-
-
-def questions(now: float) -> Iterator[Asked]:
-    """All that the dashboards ask for when they are opened."""
-    since = now - DAYS * 86400
+def asked(now: float) -> Iterator[Asked]:
+    """All that the dashboards ask for when they are opened, over the week."""
+    view = View(now - DAYS * 86400, now)
     for file in sorted(GRAFANA.glob("*.json")):
         dashboard = json.loads(file.read_text())
         board = dashboard["uid"]
@@ -200,38 +139,21 @@ def questions(now: float) -> Iterator[Asked]:
             if variable["type"] == "query":
                 match = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])
                 assert match
-                selector, label = filled(match[1], STEP), match[2]
-                parameters = {"match[]": selector, "start": f"{since}", "end": f"{now}"}
+                selector, label = filled(match[1], dashboard, view, 60_000), match[2]
+                parameters = {"match[]": selector, "start": f"{view.since}", "end": f"{now}"}
                 yield Asked(board, f"${label}", f"/api/v1/label/{label}/values", parameters)
         for panel in dashboard["panels"]:
-            step = max(STEP, seconds(panel.get("interval", "0s")))
-            for target in panel["targets"]:
-                expr = filled(target["expr"], step)
-                if target.get("range"):
-                    edges = {"start": f"{since - since % step}", "end": f"{now - now % step}", "step": f"{step}"}
-                    yield Asked(board, panel["title"], "/api/v1/query_range", {"query": expr, **edges})
-                else:
-                    yield Asked(board, panel["title"], "/api/v1/query", {"query": expr, "time": f"{now}"})
+            for question in questions(dashboard, panel, view):
+                yield Asked(board, panel["title"], question.path, question.parameters)
         for annotation in dashboard["annotations"]["list"]:
-            edges = {"start": f"{since}", "end": f"{now}", "step": "60"}
-            expr = filled(annotation["target"]["expr"], 60)
+            edges = {"start": f"{view.since}", "end": f"{now}", "step": "60"}
+            expr = filled(annotation["target"]["expr"], dashboard, view, 60_000)
             yield Asked(board, annotation["name"], "/api/v1/query_range", {"query": expr, **edges})
-
-
-def filled(expr: str, step: int) -> str:
-    """The expression as Grafana sends it."""
-    for name, value in {**FILLED, "$__interval": f"{step}s"}.items():
-        expr = expr.replace(name, value)
-    return expr
-
-
-def seconds(duration: str) -> int:
-    return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]]
 
 
 def ask(server: Prometheus, asked: Asked) -> Answer:
     try:
-        data = answer(server, asked.path, {**asked.parameters, "stats": "all"})
+        data = answer(server.address, asked.path, {**asked.parameters, "stats": "all"})
     except AssertionError as error:
         return Answer(asked, str(error), 0, 0)
     if isinstance(data, list):  # values of a label: no samples are read
@@ -246,7 +168,7 @@ def has_number(series: Json) -> bool:
 
 @pytest.fixture(scope="module")
 def answers(stack: Stack) -> list[Answer]:
-    found = [ask(stack.prometheus, asked) for asked in questions(time.time())]
+    found = [ask(stack.prometheus, each) for each in asked(time.time())]
     lines = [f"{a.samples:9} {a.series:6} {a.asked.board:15} {a.asked.title}" for a in found]
     text = "\n".join(["", "  samples series  dashboard       panel", *sorted(lines, reverse=True)])
     print(text)  # noqa: T201  # for its reader
@@ -275,13 +197,10 @@ def test_each_query_reads_little(answers: list[Answer]) -> None:
 
 def test_the_numbers_are_those_of_the_worker(stack: Stack) -> None:
     """A count of the chosen time is whole, and over more than the week it is all that the worker counted."""
-    result = answer(stack.prometheus, "/api/v1/query", {"query": counted(), "time": f"{time.time()}"})["result"]
+    now = time.time()
+    dashboard = json.loads((GRAFANA / "care-outcomes.json").read_text())
+    (panel,) = (panel for panel in dashboard["panels"] if panel["title"] == "Calls closed")
+    (question,) = questions(dashboard, panel, View(now - (DAYS + 1) * 86400, now))
+    result = answer(stack.prometheus.address, question.path, question.parameters)["result"]
     shown = {one["metric"]["program"]: float(one["value"][1]) for one in result}
     assert shown == {program: stack.worker.total("care_calls_closed_total", program=program) for program in PROFILES}
-
-
-def counted() -> str:
-    """What "Calls closed" asks for, over a day more than there is."""
-    panels = json.loads((GRAFANA / "care-outcomes.json").read_text())["panels"]
-    (panel,) = (panel for panel in panels if panel["title"] == "Calls closed")
-    return filled(panel["targets"][0]["expr"], STEP).replace("7d", "8d")
