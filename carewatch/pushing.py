@@ -109,17 +109,18 @@ def load(folder: Path) -> list[dict[str, Any]]:
 def _login(token_file: Path | None, user: str | None, password_file: Path | None) -> Login:
     """Options win over the environment, and there a token over a user."""
     if token_file:
-        return _secret(token_file)
+        return secret(token_file)
     if not user and (token := default("GRAFANA_TOKEN", "").strip()):
         return token
     name = user or default("GRAFANA_USER", "")
-    password = _secret(password_file) if password_file else default("GRAFANA_PASSWORD", "")
+    password = secret(password_file) if password_file else default("GRAFANA_PASSWORD", "")
     if not name or not password:
         raise GrafanaError(_LOGIN)
     return name, password
 
 
-def _secret(file: Path) -> str:
+def secret(file: Path) -> str:
+    """What a file has to itself. Raises GrafanaError."""
     try:
         text = file.read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
