@@ -152,16 +152,13 @@ class Grafana:
         try:
             answer: object = self._face.api.POST("/ds/query", json={"from": "now-5m", "to": "now", "queries": [query]})
         except GrafanaException as error:
-            return _said(error.response) or f"status {error.status_code}"
+            return _failure(_result(error.response)) or _said(error.response) or f"status {error.status_code}"
         except exceptions.Timeout:
             return "no answer in time"
         except (exceptions.RequestException, TypeError, ValueError):
             return "no answer that can be read"
-        results = answer.get("results") if isinstance(answer, dict) else None
-        result = results.get("A") if isinstance(results, dict) else None
-        if not isinstance(result, dict):
-            return "no answer that can be read"
-        return " ".join(str(result["error"]).split())[:200] if result.get("error") else None
+        result = _result(answer)
+        return "no answer that can be read" if result is None else _failure(result)
 
     def require(self, action: str, doing: str) -> None:
         """Raise GrafanaError if this login may not do what Grafana calls `action`, wherever it is.
@@ -301,7 +298,24 @@ def too_old(version: str) -> bool | None:
 def _said(response: object) -> str:
     """What Grafana says in an error's JSON, on one line; "" if nothing."""
     said = response.get("message") if isinstance(response, dict) else None
-    return " ".join(str(said or "").split())[:200]
+    return _line(said or "")
+
+
+def _result(answer: object) -> Json | None:
+    """What an answer of Grafana's says of its one query."""
+    results = answer.get("results") if isinstance(answer, dict) else None
+    result = results.get("A") if isinstance(results, dict) else None
+    return result if isinstance(result, dict) else None
+
+
+def _failure(result: Json | None) -> str | None:
+    """Why a query failed, where it did. Newer versions answer 400 or 502 with it, older ones 200."""
+    return _line(result["error"]) if result and result.get("error") else None
+
+
+def _line(text: object) -> str:
+    """A text of Grafana's on one line, cut if it is long."""
+    return " ".join(str(text).split())[:200]
 
 
 def _insecure(error: str) -> str:

@@ -420,7 +420,7 @@ def test_a_chosen_data_source_is_that_of_the_pushed_dashboard(
             "An error occurred within the plug",
         ),
         (404, {"message": "Data source not found"}, "Data source not found"),
-        (400, {"results": {"A": {"status": 502, "error": 'Post "http://x": refused\n'}}}, "status 400"),
+        (400, {"results": {"A": {"status": 502, "error": 'Post "http://x": refused\n'}}}, 'Post "http://x": refused;'),
         (200, {"results": {"A": {"status": 502, "error": 'Post "http://x": refused\n'}}}, 'Post "http://x": refused;'),
         (200, {}, "no answer that can be read"),
         (502, "<html>Bad gateway</html>", "status 502"),
