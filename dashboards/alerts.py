@@ -77,7 +77,7 @@ class Alert:
         return {
             "summary": self.summary,
             "description": self.description,
-            "runbook_url": f"{links.runbooks}/{self.name}.md",
+            "runbook_url": links.runbook(self.name),
             "dashboard_url": f"{links.grafana}/d/{self.dashboard}{query}",
         }
 

@@ -9,6 +9,9 @@ import msgspec
 
 SHIPPED = Path(__file__).parent / "thresholds.toml"
 
+#: The uid of an alert's runbook in Grafana begins so.
+RUNBOOK = "care-runbook-"
+
 _DURATION = re.compile(r"\d{1,5}(s|m|h|d)")
 
 
@@ -35,10 +38,16 @@ class Timing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Links(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where people are sent: base addresses."""
+    """Where people are sent: base addresses. `runbooks` is a folder of your own with them; none: Grafana has them."""
 
-    runbooks: str
     grafana: str
+    runbooks: str = ""
+
+    def runbook(self, alert: str, *, inside_grafana: bool = False) -> str:
+        """The address of an alert's runbook. Inside of Grafana a path will do, whatever its address."""
+        if self.runbooks:
+            return f"{self.runbooks}/{alert}.md"
+        return f"{'' if inside_grafana else self.grafana}/d/{RUNBOOK}{alert}"
 
 
 class Thresholds(msgspec.Struct, frozen=True):

@@ -175,8 +175,22 @@ FEED = _m(
     "program topic",
     "Newest event time of a feed that the program has, heartbeats included; 0 before the first event.",
 )
+TEAM_INFO = _m("care_team_info", "gauge", "program team name", "The name of a team for people, to join on; always 1.")
+AREA_INFO = _m("care_area_info", "gauge", "program area name", "The name of an area for people, to join on; always 1.")
+FOLLOWUP_INFO = _m(
+    "care_followup_info", "gauge", "program followup name", "The name of a follow-up for people, to join on; always 1."
+)
+CODE_INFO = _m(
+    "care_code_info",
+    "gauge",
+    "program kind code name",
+    "The name of a code for people, to join on; kind is call_type, destination or service; always 1.",
+)
+#: The names that people use, from the program file.
+NAMES = (TEAM_INFO, AREA_INFO, FOLLOWUP_INFO, CODE_INFO)
 #: What one program's state shows; the rest is about the pipeline.
 PROGRAM_METRICS = (
+    *NAMES,
     UNITS,
     UNITS_PLANNED,
     UNIT_SECONDS,

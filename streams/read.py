@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from streams import metrics as m
-from streams import tally
+from streams import names, tally
 from streams.calls import CLEARED, STAGES, Call
 from streams.clock import SECOND, Micros, wall
 from streams.events import STATUSES
@@ -35,7 +35,7 @@ Family = tuple[m.Metric, list[tuple[Labels, Value]]]
 
 
 class Sparse(NamedTuple):
-    """A family of which nearly all samples are 0: those that were found, and all that are 0 unless found."""
+    """A family of which nearly all samples never change: those that were found, and those that are so unless found."""
 
     metric: m.Metric
     found: Mapping[Labels, Value]
@@ -89,15 +89,19 @@ def sparse(state: ProgramState, now: Micros, running_to: Micros) -> Iterator[Spa
     """What is so *now*, over units, open calls, follow-ups and sums by day or hour."""
     program = state.profile.program
 
-    def family(metric: m.Metric, samples: Mapping[Labels, float], possible: _Possible | None = None) -> Sparse:
+    def family(
+        metric: m.Metric, samples: Mapping[Labels, float], possible: _Possible | None = None, unless_found: float = 0
+    ) -> Sparse:
         zeros = state.zeros.get(metric.name)
         if zeros is None:  # made once: there are hundreds
             labels = possible(state.profile) if possible else ()
-            zeros = state.zeros[metric.name] = {(program, *each): 0 for each in labels}
+            zeros = state.zeros[metric.name] = {(program, *each): unless_found for each in labels}
         return Sparse(metric, {(program, *labels): value for labels, value in samples.items()}, zeros)
 
     state.waiting.look(state.open, lambda call: _shown(state, call))
     state.fleet.look(state.units)
+    for metric, named in names.NAMED.items():
+        yield family(metric, {}, named, 1)
     yield family(m.UNITS, state.fleet.counts, _possible_units)
     yield family(m.UNITS_PLANNED, _planned(state, now))
     yield family(m.UNIT_SECONDS, _unit_seconds(state, running_to))

@@ -232,13 +232,26 @@ VERSIONS = _signal(
     "Workers that answer, by the version of carewatch that runs.",
 )
 
+SILENT_SINCE = _signal(
+    "program_unknown_since",
+    "Numbers of a program are unknown since",
+    "timestamp",
+    "program",
+    f"max by (program) (max_over_time(timestamp({select(m.PEOPLE)})[{MEMORY}:15s])) "
+    f"unless on (program) group by (program) ({select(m.PEOPLE)})",
+    f"When Prometheus last had a number of a program, if no worker shows it now and one did in the last {MEMORY}. No value "
+    "while one does. Counts of the chosen time stay for five minutes longer.",
+)
+
 #: Alerts of the chosen programs, and those that are of no program. The Watchdog fires always and is for machines.
 _FIRING = 'alertstate="firing",severity!="none",program=~"$program|"'
 
 
 def _firing(*matchers: str) -> str:
+    """What fires; the Watchdog alone if nothing else does: it proves that the rules are looked at."""
     by = "alertname, severity, audience, program, team, area, topic, instance"
-    return f"max by ({by}) ({ALERTS.name}{{{','.join((_FIRING, *matchers))}}})"
+    watchdog = f'{ALERTS.name}{{alertname="Watchdog",alertstate="firing"}}'
+    return f"max by ({by}) ({ALERTS.name}{{{','.join((_FIRING, *matchers))}}} or on () {watchdog})"
 
 
 ALERTS_FIRING = _signal(
@@ -247,7 +260,8 @@ ALERTS_FIRING = _signal(
     "count",
     "alertname severity audience program team area topic instance",
     _firing(),
-    "Alerts that fire now, of the chosen programs and of the pipeline. No value while none fires.",
+    "Alerts that fire now, of the chosen programs and of the pipeline. While none does, the Watchdog, which "
+    "fires always: it proves that Prometheus looks at the rules.",
 )
 ALERTS_FIRING_LIVE = _signal(
     "alerts_firing_live",
@@ -256,5 +270,6 @@ ALERTS_FIRING_LIVE = _signal(
     "alertname severity audience program team area topic instance",
     _firing('audience!="program_managers"'),
     "Alerts for supervisors that fire now, and those of the pipeline that say that the numbers here cannot be trusted. "
-    "Those for program managers are left out. No value while none fires.",
+    "Those for program managers are left out. While none fires, the Watchdog, which fires always: it proves that Prometheus "
+    "looks at the rules.",
 )

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from streams import metrics as m
 from streams.metrics import PEOPLE, Metric
 
 #: How long rules hold the last value while nobody shows the program: longer than it takes `FeedSilent` to fire.
@@ -20,6 +21,15 @@ HOLD = "15m"
 LOOK_BACK = "5m"
 #: Labels that a dashboard can filter by: each has a variable of its name.
 VARIABLES = ("program", "team", "area")
+
+#: Where the names of a label's codes are: the metric, its label of the code, and matchers.
+INFO: dict[str, tuple[Metric, str, *tuple[str, ...]]] = {
+    "team": (m.TEAM_INFO, "team"),
+    "area": (m.AREA_INFO, "area"),
+    "followup": (m.FOLLOWUP_INFO, "followup"),
+    "destination": (m.CODE_INFO, "code", 'kind="destination"'),
+    "service": (m.CODE_INFO, "code", 'kind="service"'),
+}
 
 _VARIABLE = re.compile(r'(\w+)=~"\$(\w+)\|?",?')
 _SELECTOR = r"(\w+(?:\{[^}]*\})?)"
@@ -55,17 +65,23 @@ def latest(metric: Metric, *matchers: str, part: str = "", all_areas: bool = Fal
     return f"max by ({_labels(metric, part)}) ({select(metric, *matchers, part=part, all_areas=all_areas)})"
 
 
-def counted(metric: Metric, *matchers: str, over: str = "$__range", part: str = "") -> str:
-    """How much a counter of facts grew: the difference of two values, so exact and whole.
+def counted(metric: Metric, *matchers: str, part: str = "") -> str:
+    """How much a counter of facts grew in the chosen time: the difference of two values, so exact and whole.
 
     Only for counters that survive a restart: these never fall, whichever worker shows them. `increase()` would guess at
-    the edges, and lose what is counted while a program moves. Where Prometheus has no value at the start of the range,
-    everything counted so far is taken.
+    the edges, and lose what is counted while a program moves.
+
+    Where Prometheus has no value at the start of the chosen time, it is counted from the first one after it: what came
+    before is not known to be of that time. The first value is the lowest, as the counter never falls. It is looked for at
+    each `$__interval`, as reading every sample of a week would take too long, and then in all samples of the last one.
     """
     labels, selector = _labels(metric, part), select(metric, *matchers, part=part)
     end = f"max by ({labels}) (last_over_time({selector}[{LOOK_BACK}]))"
-    start = f"max by ({labels}) (last_over_time({selector}[{LOOK_BACK}] offset {over}))"
-    return f"({end} - ({start} or {end} * 0))"
+    start = f"max by ({labels}) (last_over_time({selector}[{LOOK_BACK}] offset $__range))"
+    first = " or ".join(
+        f"min by ({labels}) (min_over_time({selector}[{window}]))" for window in ("$__range:$__interval", "$__interval")
+    )
+    return f"({end} - ({start} or {first}))"
 
 
 def since(recorded: Metric, over: str, *matchers: str) -> str:
@@ -88,6 +104,27 @@ def total(by: str | Iterable[str], expr: str) -> str:
 def ratio(part: str, whole: str) -> str:
     """A share; no value where there is nothing to have a share of."""
     return f"{part} / ({whole} > 0)"
+
+
+def named(expr: str, labels: Iterable[str]) -> str:
+    """The expression with a label more beside each of `labels` that has names: `team_name` beside `team`.
+
+    A code without a name, such as one that is gone from the program file, is its own name.
+    """
+    there = list(labels)
+    for label in [label for label in there if label in INFO]:
+        info, code, *matchers = INFO[label]
+        on = ", ".join([*(["program"] if "program" in there else []), label])
+        wanted = ",".join(('program=~"$program"', *matchers))
+        name = f"last_over_time({info.name}{{{wanted}}}[{LOOK_BACK}])"
+        if code != label:
+            name = f'label_replace({name}, "{label}", "$1", "{code}", "(.*)")'
+        # one name a code: while workers change, or after a change of the file, there may be two
+        name = f'label_replace(topk by ({on}) (1, {name}), "{label}_name", "$1", "name", "(.*)")'
+        bare = f'label_replace({expr}, "{label}_name", "$1", "{label}", "(.*)")'
+        expr = f"(({expr}) * on ({on}) group_left ({label}_name) {name}) or on ({', '.join(there)}) {bare}"
+        there.append(f"{label}_name")
+    return expr
 
 
 def _labels(metric: Metric, part: str = "") -> str:

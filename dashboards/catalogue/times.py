@@ -109,7 +109,9 @@ DISTRIBUTION = _signal(
 
 def _over_week(part: str, by: str) -> str:
     chosen = select(recorded.INTERVAL, _CHOSEN, *([part] if part else []))
-    return f"({total(by, chosen)} - ({total(by, f'{chosen} offset 7d')} or {total(by, chosen)} * 0))"
+    # without a value 7 days ago, from the first since then, looked for every two hours
+    first = f"min_over_time({chosen}[7d:2h])"
+    return f"({total(by, chosen)} - ({total(by, f'{chosen} offset 7d')} or {total(by, first)}))"
 
 
 P90_OVER_TIME = _signal(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from dashboards.grafana import runbooks
 from dashboards.grafana.boards import boards
 from dashboards.grafana.frame import framed
 from dashboards.grafana.panels import ALERT_OF_ROW
@@ -25,6 +26,7 @@ def files(thresholds: Thresholds) -> dict[str, str]:
     made = {board.uid: framed(board, thresholds.links) for board in boards(thresholds)}
     return {
         **{f"dashboards/grafana/dashboards/{uid}.json": text for uid, text in made.items()},
+        **{f"dashboards/grafana/dashboards/runbooks/{uid}.json": text for uid, text in runbooks.pages()},
         "docs/dashboards.md": guide([json.loads(text) for text in made.values()]),
     }
 
@@ -41,10 +43,10 @@ def _dashboard(dashboard: dict[str, Any]) -> str:
     for panel in dashboard["panels"]:
         defaults = panel["fieldConfig"]["defaults"]
         names = [link["title"].removeprefix("What to do: ") for link in defaults.get("links", ())]
-        runbooks = ", ".join("that of the alert" if name == ALERT_OF_ROW else name for name in names)
+        pages = ", ".join("that of the alert" if name == ALERT_OF_ROW else name for name in names)
         facts = [_KINDS[panel["type"]]]
         facts += [f'where there are none: "{defaults["noValue"]}"'] if "noValue" in defaults else []
-        facts += [f"runbooks: {runbooks}"] if runbooks else []
+        facts += [f"runbooks: {pages}"] if pages else []
         lines += [f"### {panel['title']}", f"*{'; '.join(facts)}*", panel["description"]]
     return "\n\n".join(lines)
 

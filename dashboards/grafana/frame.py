@@ -72,7 +72,7 @@ def framed(board: Board, links: Links) -> str:
     for number, panel in enumerate(board.panels, 1):
         panel.id_val = number
         for link in (panel.field_config and panel.field_config.defaults.links) or ():
-            link.url = f"{links.runbooks}/{link.url}"
+            link.url = links.runbook(link.url or "", inside_grafana=True)
     dashboard.panels = list(board.panels)
     return json.dumps(dashboard, cls=JSONEncoder, indent=2, ensure_ascii=False) + "\n"
 
@@ -83,7 +83,9 @@ def _link(here: str, uid: str) -> Builder[d.DashboardLink]:
 
 
 def _alerts() -> Builder[d.AnnotationQuery]:
-    expr = 'ALERTS{alertstate="firing",severity!="none",program=~"$program|"}'
+    """A line where an alert began to fire: an area as long as it fires would hide the graph."""
+    firing = 'ALERTS{alertstate="firing",severity!="none",program=~"$program|"}'
+    expr = f"{firing} unless {firing} offset $__interval"
     return (
         make.AnnotationQuery()
         .name("Alerts")

@@ -1,14 +1,14 @@
 """Panels, made from signals. Each kind says what it is good for.
 
 A panel's text is the definition of what it shows, and its links lead to what to do about it: both come from the signals.
-Links are pages of the runbooks here; the frame knows where these are.
+Links are pages of the runbooks; the frame knows where these are.
 Counts are asked for as they are at one time, so that they stay whole; only what is drawn over time is asked for as a range.
+No value is never taken for none: nobody may know.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Any
 
@@ -29,84 +29,29 @@ from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from dashboards.alerts import ALERTS
-from dashboards.catalogue.promql import VARIABLES, total
-from dashboards.catalogue.signal import Signal
-from dashboards.grafana.style import BLUE, CLEAR, GREY, LABELS, LOOKS, ORANGE, RED
+from dashboards.catalogue.promql import VARIABLES
+from dashboards.catalogue.signal import Unit
+from dashboards.grafana import fields
+from dashboards.grafana.fields import override
+from dashboards.grafana.shown import NONE, UNKNOWN_SINCE, Limit, Shown, Texts, listed, or_none, or_said
+from dashboards.grafana.style import BLUE, GREY, LABELS, LOOKS, ORANGE
 
 DATASOURCE = c.DataSourceRef("prometheus", "$datasource")
 #: In a table of alerts: the alert of the row that is clicked on.
 ALERT_OF_ROW = "${__data.fields.Alert}"
 #: The Grafana whose panels these are: it changes nothing in them on loading. schemaVersion 42 came with Grafana 12.
 PLUGIN_VERSION = "12.0.0"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shown:
-    """A signal as a panel shows it.
-
-    Attributes:
-        signal: What.
-        by: Labels to add it up by, if not its own. Only for what can be added up.
-        name: Of its column or line, if not its title.
-        color, dashed: Of its line.
-        scale: Factor for Grafana, which counts time in milliseconds.
-        positive: Whether zeros are left out.
-    """
-
-    signal: Signal
-    by: str | None = None
-    name: str | None = None
-    color: str = BLUE
-    dashed: bool = False
-    scale: int = 1
-    positive: bool = False
-
-    @property
-    def expr(self) -> str:
-        """PromQL."""
-        expr = self.signal.expr
-        if self.by is not None:
-            expr = total(self.by, expr) if self.by else f"sum({expr})"
-        if self.scale != 1:
-            expr = f"({expr}) * {self.scale}"
-        return f"({expr}) > 0" if self.positive else expr
-
-    @property
-    def labels(self) -> list[str]:
-        """Of what is shown."""
-        return list(self.signal.labels) if self.by is None else self.by.split()
-
-    @property
-    def title(self) -> str:
-        """For people."""
-        return self.name or self.signal.title
-
-
-@dataclass(frozen=True)
-class Limit:
-    """From where on a value is red, or below what. `said`: the value in words; `text` takes the place of red values."""
-
-    value: float
-    said: str
-    text: str | None = None
-    below: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Texts:
-    """What a panel says beside its values.
-
-    Attributes:
-        title: Of the panel.
-        note: What its definition does not say; first in its description.
-        empty: In place of values where there are none, and that is as it should be.
-        alerts: Alerts whose runbooks help, beside those that look at its signals.
-    """
-
-    title: str
-    note: str = ""
-    empty: str = ""
-    alerts: Sequence[str] = ()
+#: Points that `$__interval` divides the chosen time into, where no graph is drawn: how exactly a first value is looked for.
+POINTS = 500
+#: Pixels: text of bars. As large as fits, it would be cut.
+_NAME_SIZE, _VALUE_SIZE = 13, 16
+#: The least that an axis of whole numbers shows: with less, its ticks are no whole numbers.
+_STEPS = 4
+#: Where nothing can be said; a program that was known a day ago says since when.
+_UNKNOWN = "unknown"
+#: The series of a program that no worker shows, among numbers.
+_SILENT = "no numbers"
+_SINCE = "time:[unknown since] HH:mm"
 
 
 def stats(
@@ -117,7 +62,9 @@ def stats(
     limit: Limit | None = None,
     special: Mapping[float, tuple[str, str]] | None = None,
 ) -> d.Panel:
-    """Big numbers, one a series: what is read from across the room.
+    """Big numbers, one a series and in the order of their names: what is read from across the room.
+
+    A program that no worker shows is grey and says since when.
 
     `special`: a text and a colour in place of a value.
     """
@@ -126,14 +73,29 @@ def stats(
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .graph_mode(c.BigValueGraphMode.NONE)
         .color_mode(c.BigValueColorMode.BACKGROUND_SOLID)
-        .text_mode(c.BigValueTextMode.VALUE_AND_NAME if shown.labels else c.BigValueTextMode.VALUE)
-        .with_target(_series("A", shown))
+        .text_mode(c.BigValueTextMode.AUTO)
+        .orientation(c.VizOrientation.HORIZONTAL)  # side by side, some would be wider than others and their text larger
     )
+    expr = listed(or_none(shown.expr) if texts.empty else shown.expr, shown)
+    if shown.of_programs:
+        expr = f'{expr} or label_replace({UNKNOWN_SINCE}, "key", "$1: {_SILENT}", "program", "(.*)")'
+    _in_order(panel, expr, shown)
     built = _finish(panel, at, texts, [shown])
     defaults = _defaults(built)
     defaults.color = d.FieldColor(d.FieldColorModeId.THRESHOLDS)
-    defaults.thresholds = _thresholds(limit)
-    defaults.mappings = _limit_texts(limit) + _special(special or {})
+    defaults.thresholds = fields.thresholds(limit)
+    defaults.mappings = fields.limit_texts(limit) + fields.special(special or {}) + fields.none_is(texts.empty)
+    if shown.of_programs:
+        _config(built).overrides.append(
+            d.DashboardFieldConfigSourceOverrides(
+                matcher=d.MatcherConfig("byRegexp", f"/: {_SILENT}$/"),
+                properties=[
+                    d.DynamicConfigValue("unit", _SINCE),
+                    d.DynamicConfigValue("color", d.FieldColor(d.FieldColorModeId.FIXED, GREY)),
+                    d.DynamicConfigValue("mappings", []),
+                ],
+            )
+        )
     return built
 
 
@@ -159,38 +121,45 @@ def columns(
         labels_only: Whether the values say nothing: a list of what there is.
     """
     panel = table.Panel().cell_height(c.TableCellHeight.SM)
-    keys = shown[0].labels
+    keys = shown[0].names
+    exprs = [one.expr for one in shown]
+    if texts.empty:
+        exprs[0] = or_said(exprs, keys, texts.empty)
+    for ref, expr in zip(ascii_uppercase, exprs, strict=False):
+        panel.with_target(_query(ref, expr).format(PromQueryFormat.TABLE).instant())
+    if len(exprs) > 1:
+        panel.with_transformation(d.DataTransformerConfig("merge", options={}))
     names = {
         f"Value #{ref}" if len(shown) > 1 else "Value": one.title
         for ref, one in zip(ascii_uppercase, shown, strict=False)
     }
-    for ref, one in zip(ascii_uppercase, shown, strict=False):
-        panel.with_target(_query(ref, one.expr).format(PromQueryFormat.TABLE).instant())
-    if len(shown) > 1:
-        panel.with_transformation(d.DataTransformerConfig("merge", options={}))
-    panel.with_transformation(
-        _organize({**{key: LABELS[key] for key in keys}, **names}, ["Time", "Value"] if labels_only else ["Time"])
-    )
-    panel.sort_by([common.TableSortByFieldState().display_name(LABELS[key]).desc(False) for key in keys])
+    heads = _heads(keys)
+    hidden = ["Time", *shown[0].codes, *(["Value"] if labels_only else [])]
+    panel.with_transformation(_organize({**heads, **names}, hidden))
+    panel.sort_by([common.TableSortByFieldState().display_name(head).desc(False) for head in heads.values()])
     built = _finish(panel, at, texts, shown, limits or {})
     config = _config(built)
+    config.overrides.append(fields.columns_of_names())
     for one in () if labels_only else shown:
-        look = LOOKS[one.signal.unit]
-        properties = [d.DynamicConfigValue("unit", look.unit)]
-        if look.decimals is not None:
-            properties.append(d.DynamicConfigValue("decimals", look.decimals))
+        none = (missing or {}).get(one.title, "")
+        properties = [*_unit(one.signal.unit), fields.width(one.title, one.signal.unit, len(none))]
         mappings: list[d.ValueMapping] = []
         if limits and one.title in limits:
             limit = limits[one.title]
-            properties += _red_cell(limit)
-            mappings += _limit_texts(limit)
-        if missing and one.title in missing:
-            mappings.append(_nothing(missing[one.title]))
+            properties += fields.red_cell(limit)
+            mappings += fields.limit_texts(limit)
+        if texts.empty and one is shown[0]:
+            mappings += fields.special({NONE: ("-", GREY)})
+        if none:
+            mappings.append(fields.nothing(none))
         if mappings:
             properties.append(d.DynamicConfigValue("mappings", mappings))
-        config.overrides.append(_override(one.title, *properties))
+        config.overrides.append(override(one.title, *properties))
+    if "alertname" in keys:
+        longest = max(len(alert.name) for alert in ALERTS)
+        config.overrides.append(override(LABELS["alertname"], fields.width("", longest=longest)))
     for label, codes in (values or {}).items():
-        config.overrides.append(_override(LABELS[label], d.DynamicConfigValue("mappings", [_words(codes)])))
+        config.overrides.append(override(LABELS[label], d.DynamicConfigValue("mappings", [fields.words(codes)])))
     return built
 
 
@@ -201,26 +170,36 @@ def pivot(
     label: str,
     codes: Mapping[str, str],
     *,
+    values: Mapping[str, Mapping[str, str]] | None = None,
     limits: Mapping[str, Limit] | None = None,
     shaded: bool = False,
+    without: Iterable[str] = (),
 ) -> d.Panel:
     """A table with a column for each value of one label, in the order of `codes`.
 
-    `shaded`: cells are the darker the higher the number in them.
+    `values`: words for the codes of the other labels, by the label. `shaded`: cells are the darker the higher the number
+    in them. `without`: values of the label that have no column.
     """
     panel = table.Panel().cell_height(c.TableCellHeight.SM).with_target(_series("A", shown))
-    keys = [key for key in shown.labels if key != label]
-    _spread(panel, label, {**{key: LABELS[key] for key in keys}, **codes})
-    panel.sort_by([common.TableSortByFieldState().display_name(LABELS[key]).desc(False) for key in keys])
+    heads = _heads([key for key in shown.names if key != label])
+    _spread(panel, label, {**heads, **codes}, [*shown.codes, *without])
+    panel.sort_by([common.TableSortByFieldState().display_name(head).desc(False) for head in heads.values()])
     built = _finish(panel, at, texts, [shown], limits or {})
     config = _config(built)
+    config.overrides.append(fields.columns_of_names())
+    if not shaded:  # its columns are all of one width, as of a calendar
+        config.overrides += [override(name, fields.width(name, shown.signal.unit)) for name in codes.values()]
+    config.overrides += [
+        override(LABELS[key], d.DynamicConfigValue("mappings", [fields.words(words)]))
+        for key, words in (values or {}).items()
+    ]
     if shaded:
         _defaults(built).color = d.FieldColor(d.FieldColorModeId.CONTINUOUS_BLUES)
         _defaults(built).min_val = 0
         for name in codes.values():
-            config.overrides.append(_override(name, _cell("color-background")))
+            config.overrides.append(override(name, fields.cell("color-background")))
     for name, limit in (limits or {}).items():
-        config.overrides.append(_override(name, *_red_cell(limit)))
+        config.overrides.append(override(name, *fields.red_cell(limit)))
     return built
 
 
@@ -233,7 +212,7 @@ def bars(
     *,
     top: float | None = None,
 ) -> d.Panel:
-    """A bar with its number for each series, or for each value of a label with words and in the order of `codes`."""
+    """A bar with its number for each series by name, or for each value of a label with words in the order of `codes`."""
     panel = (
         bargauge.Panel()
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
@@ -242,24 +221,33 @@ def bars(
         .value_mode(c.BarGaugeValueMode.TEXT)
         .name_placement(c.BarGaugeNamePlacement.LEFT)
         .show_unfilled(False)
+        .text(common.VizTextDisplayOptions().title_size(_NAME_SIZE).value_size(_VALUE_SIZE))
         .min(0)
-        .with_target(_series("A", shown))
     )
     if top is not None:
         panel.max(top)
     if label is not None and codes is not None:
-        _spread(panel, label, codes)
+        panel.with_target(_series("A", shown))
+        _spread(panel, label, codes, shown.codes)
+    else:
+        _in_order(panel, listed(shown.expr, shown), shown)
     built = _finish(panel, at, texts, [shown])
     _defaults(built).color = d.FieldColor(d.FieldColorModeId.FIXED, BLUE)
     return built
 
 
 def lines(
-    at: d.GridPos, texts: Texts, shown: Sequence[Shown], *, steps: bool = False, every: str | None = None
+    at: d.GridPos,
+    texts: Texts,
+    shown: Sequence[Shown],
+    *,
+    steps: bool = False,
+    every: str | None = None,
+    values: Mapping[str, str] | None = None,
 ) -> d.Panel:
     """Lines over time. A signal without labels has the colour that it is given, others shades of it.
 
-    `steps`: of whole numbers, which do not slope. `every`: the shortest step.
+    `steps`: of whole numbers, which do not slope. `every`: the shortest step. `values`: words for codes in the legend.
     """
     panel = (
         timeseries.Panel()
@@ -282,11 +270,18 @@ def lines(
     if every:
         panel.interval(every)
     for ref, one in zip(ascii_uppercase, shown, strict=False):
-        name = " ".join([one.name or "", *(f"{{{{{label}}}}}" for label in one.labels)]).strip()
+        name = " ".join([one.name or "", *(f"{{{{{label}}}}}" for label in one.names)]).strip()
         panel.with_target(
             _query(ref, one.expr).format(PromQueryFormat.TIME_SERIES).range().legend_format(name or one.title)
         )
+    for code, word in (values or {}).items():
+        options = {"regex": rf"(^|.* ){code}$", "renamePattern": f"$1{word}"}
+        panel.with_transformation(d.DataTransformerConfig("renameByRegex", options=options))
+    if steps:
+        panel.axis_soft_max(_STEPS)
     built = _finish(panel, at, texts, shown)
+    if not steps:
+        _defaults(built).decimals = None  # as many as tell one tick from the next
     for ref, one in zip(ascii_uppercase, shown, strict=False):
         mode = d.FieldColorModeId.SHADES if one.labels else d.FieldColorModeId.FIXED
         properties = [d.DynamicConfigValue("color", d.FieldColor(mode, one.color))]
@@ -340,7 +335,7 @@ def states(at: d.GridPos, texts: Texts, shown: Shown, meanings: Mapping[float, t
     )
     built = _finish(panel, at, texts, [shown])
     _defaults(built).color = d.FieldColor(d.FieldColorModeId.FIXED, GREY)
-    _defaults(built).mappings = _special(meanings)
+    _defaults(built).mappings = fields.special(meanings)
     return built
 
 
@@ -360,11 +355,12 @@ def _finish(
     panel.grid_pos = at
     panel.datasource = DATASOURCE
     panel.plugin_version = PLUGIN_VERSION
+    if not isinstance(builder, (timeseries.Panel, heatmap.Panel, statetimeline.Panel)):
+        panel.max_data_points = POINTS
     defaults = _defaults(panel)
-    look = LOOKS[shown[0].signal.unit]
+    look = shown[0].look
     defaults.unit, defaults.decimals = look.unit, look.decimals
-    if texts.empty:
-        defaults.no_value = texts.empty
+    defaults.no_value = texts.why or _UNKNOWN
     looking = [alert.name for alert in ALERTS if any(one.signal in alert.signals for one in shown)]
     if names := [*texts.alerts, *looking]:
         defaults.links = [_runbook(name) for name in names]
@@ -387,7 +383,7 @@ def _description(texts: Texts, shown: Sequence[Shown], limits: Mapping[str, Limi
 
 
 def _runbook(alert: str) -> d.DashboardLink:
-    return d.DashboardLink(f"What to do: {alert}", d.DashboardLinkType.LINK, url=f"{alert}.md", target_blank=True)
+    return d.DashboardLink(f"What to do: {alert}", d.DashboardLinkType.LINK, url=alert, target_blank=True)
 
 
 def _config(panel: d.Panel) -> d.FieldConfigSource:
@@ -404,20 +400,43 @@ def _query(ref: str, expr: str) -> prometheus.Dataquery:
     return prometheus.Dataquery().ref_id(ref).datasource(DATASOURCE).expr(expr)
 
 
+def _unit(unit: Unit) -> list[d.DynamicConfigValue]:
+    look = LOOKS[unit]
+    decimals = [] if look.decimals is None else [d.DynamicConfigValue("decimals", look.decimals)]
+    return [d.DynamicConfigValue("unit", look.unit), *decimals]
+
+
+def _heads(labels: Iterable[str]) -> dict[str, str]:
+    """The heads of columns of names."""
+    return {label: LABELS[label.removesuffix("_name")] for label in labels}
+
+
 def _legend(shown: Shown) -> str:
-    return " ".join(f"{{{{{label}}}}}" for label in shown.labels) or shown.title
+    return " ".join(f"{{{{{label}}}}}" for label in shown.names) or shown.title
 
 
 def _series(ref: str, shown: Shown) -> prometheus.Dataquery:
     return _query(ref, shown.expr).format(PromQueryFormat.TIME_SERIES).instant().legend_format(_legend(shown))
 
 
-def _spread(panel: table.Panel | bargauge.Panel, label: str, names: Mapping[str, str]) -> None:
-    """Make one row of the series that differ in this label alone."""
+def _in_order(panel: stat.Panel | bargauge.Panel, expr: str, shown: Shown) -> None:
+    """Make a field of each series, in the order of their keys: Prometheus gives them in none."""
+    panel.with_target(_query("A", expr).format(PromQueryFormat.TABLE).instant())
+    hidden = ["Time", *shown.codes, *shown.names]
+    panel.with_transformation(_organize({"key": "key", "Value": "Value"}, dict.fromkeys(hidden)))
+    panel.with_transformation(d.DataTransformerConfig("sortBy", options={"fields": {}, "sort": [{"field": "key"}]}))
+    panel.with_transformation(d.DataTransformerConfig("rowsToFields", options={}))
+
+
+def _spread(
+    panel: table.Panel | bargauge.Panel, label: str, names: Mapping[str, str], hidden: Iterable[str] = ()
+) -> None:
+    """Make one row of the series that differ in this label alone, and one table of the rows."""
     panel.with_transformation(
         d.DataTransformerConfig("labelsToFields", options={"mode": "columns", "valueLabel": label})
     )
-    panel.with_transformation(_organize(names, ["Time"]))
+    panel.with_transformation(d.DataTransformerConfig("merge", options={}))
+    panel.with_transformation(_organize(names, ["Time", *hidden]))
 
 
 def _organize(names: Mapping[str, str], hidden: Iterable[str]) -> d.DataTransformerConfig:
@@ -427,55 +446,3 @@ def _organize(names: Mapping[str, str], hidden: Iterable[str]) -> d.DataTransfor
         "renameByName": dict(names),
     }
     return d.DataTransformerConfig("organize", options=options)
-
-
-def _thresholds(limit: Limit | None) -> d.ThresholdsConfig:
-    first, then = (RED, BLUE) if limit and limit.below else (BLUE, RED)
-    steps = [d.Threshold(None, first)] + ([d.Threshold(limit.value, then)] if limit else [])
-    return d.ThresholdsConfig(d.ThresholdsMode.ABSOLUTE, steps)
-
-
-def _limit_texts(limit: Limit | None) -> list[d.ValueMapping]:
-    if limit is None or limit.text is None:
-        return []
-    low, high = (None, limit.value) if limit.below else (limit.value, None)
-    return [d.RangeMap(d.DashboardRangeMapOptions(low, high, d.ValueMappingResult(text=limit.text, color=RED)))]
-
-
-def _special(special: Mapping[float, tuple[str, str]]) -> list[d.ValueMapping]:
-    if not special:
-        return []
-    return [
-        d.ValueMap(
-            {f"{value:g}": d.ValueMappingResult(text=text, color=color) for value, (text, color) in special.items()}
-        )
-    ]
-
-
-def _words(codes: Mapping[str, str]) -> d.ValueMapping:
-    return d.ValueMap(
-        {code: d.ValueMappingResult(text=text, index=place) for place, (code, text) in enumerate(codes.items())}
-    )
-
-
-def _nothing(text: str) -> d.ValueMapping:
-    return d.SpecialValueMap(
-        d.DashboardSpecialValueMapOptions(d.SpecialValueMatch.NULL_AND_NAN, d.ValueMappingResult(text=text, color=GREY))
-    )
-
-
-def _red_cell(limit: Limit) -> list[d.DynamicConfigValue]:
-    steps = [d.Threshold(None, RED if limit.below else CLEAR), d.Threshold(limit.value, CLEAR if limit.below else RED)]
-    return [
-        _cell("color-background"),
-        d.DynamicConfigValue("color", d.FieldColor(d.FieldColorModeId.THRESHOLDS)),
-        d.DynamicConfigValue("thresholds", d.ThresholdsConfig(d.ThresholdsMode.ABSOLUTE, steps)),
-    ]
-
-
-def _cell(kind: str) -> d.DynamicConfigValue:
-    return d.DynamicConfigValue("custom.cellOptions", {"type": kind, "mode": "basic"})
-
-
-def _override(name: str, *properties: d.DynamicConfigValue) -> d.DashboardFieldConfigSourceOverrides:
-    return d.DashboardFieldConfigSourceOverrides(matcher=d.MatcherConfig("byName", name), properties=list(properties))

@@ -107,6 +107,29 @@ DUE_RESULTS = {
 DAYS = {"mon": "Mon", "tue": "Tue", "wed": "Wed", "thu": "Thu", "fri": "Fri", "sat": "Sat", "sun": "Sun"}
 TOPICS = {"dispatch": "Dispatch", "status": "Unit status", "followup": "Follow-up"}
 
+CASE_KINDS = {"encounter": "Encounter", "overdose": "Overdose", "case_management": "Case management"}
+SEVERITIES = {"critical": "Critical", "warning": "Warning", "none": "No other fires"}
+AUDIENCES = {"supervisors": "Supervisors", "program_managers": "Program managers", "operators": "Operators"}
+REASONS = {
+    "not_json": "Not JSON",
+    "not_an_object": "Not an object",
+    "missing_field": "Field missing",
+    "invalid_field": "Field invalid",
+    "unknown_type": "Type unknown",
+    "unknown_program": "Program unknown",
+    "wrong_key": "Wrong key",
+    "future": "In the future",
+    "too_large": "Too large",
+}
+FIELDS = {
+    "area": "Area",
+    "call_type": "Call type",
+    "team": "Team",
+    "outcome": "Outcome",
+    "service": "Service",
+    "destination": "Destination",
+}
+
 #: Names of columns.
 LABELS = {
     "program": "Program",
@@ -127,6 +150,7 @@ LABELS = {
     "alertname": "Alert",
     "severity": "Severity",
     "audience": "For",
+    "place": "Where",
 }
 
 

@@ -26,7 +26,7 @@ BOARD: dict[str, Any] = {
     "uid": "care-live",
     "title": "carewatch: Live load",
     "panels": [
-        {"title": title, "gridPos": {"x": 0, "y": 20 * place, "w": 24, "h": 20}}
+        {"title": title, "gridPos": {"x": 0, "y": 20 * place, "w": 24, "h": 20}, "targets": [{}]}
         for place, title in enumerate(("Units", "Silent", "Broken", "Never"))
     ],
 }

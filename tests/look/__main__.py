@@ -74,7 +74,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--to", dest="until", default="", metavar="TIME", help="end, such as now (default: its own)")
     parser.add_argument("--program", action="append", default=[], metavar="ID", help="this one; repeat (default: all)")
     parser.add_argument(
-        "--boards", nargs="+", default=[], metavar="UID", help="only these, such as care-live or live (default: all)"
+        "--boards",
+        nargs="+",
+        default=[],
+        metavar="UID",
+        help="only these, such as care-live or live (default: all but the runbooks)",
     )
     parser.add_argument("--width", nargs="+", type=_width, default=WIDTHS, metavar="PX", help="default 1280 1920")
     parser.add_argument("--theme", nargs="+", choices=THEMES, default=THEMES, help="default dark light")

@@ -104,14 +104,21 @@ def origin(url: str) -> tuple[str, str, int]:
 
 
 def chosen(boards: Sequence[dict[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
-    """The dashboards with these uids, which may leave out what all begin with; all for none. Raises GrafanaError."""
+    """The dashboards with these uids, which may leave out what all begin with. Raises GrafanaError.
+
+    For none: all that show numbers, which a runbook does not.
+    """
     by_name = {name: board for board in boards for name in (board["uid"], board["uid"].removeprefix("care-"))}
     for name in names:
         if name not in by_name:
             known = ", ".join(board["uid"] for board in boards)
             raise GrafanaError(f"no dashboard '{name}'; there are {known}")
     wanted = {by_name[name]["uid"] for name in names}
-    return [board for board in boards if not names or board["uid"] in wanted]
+    return [board for board in boards if board["uid"] in wanted or (not names and _asks(board))]
+
+
+def _asks(board: dict[str, Any]) -> bool:
+    return any(panel.get("targets") for panel in board["panels"])
 
 
 def shots(boards: Iterable[dict[str, Any]], widths: Iterable[int], themes: Iterable[str]) -> list[Shot]:
@@ -121,7 +128,7 @@ def shots(boards: Iterable[dict[str, Any]], widths: Iterable[int], themes: Itera
 
 def titles(board: dict[str, Any]) -> list[str]:
     """The titles of the panels, as they are drawn."""
-    return [panel["title"] for panel in board["panels"]]
+    return [panel["title"] for panel in board["panels"] if panel.get("title")]
 
 
 def height(board: dict[str, Any]) -> int:

@@ -92,6 +92,8 @@ class Query:
         inside = self._of(node.expr)
         named = set(node.modifier.labels) if node.modifier else set()
         self._need(named, inside, str(node.op))
+        if str(node.op) in ("topk", "bottomk"):
+            return inside
         kept = inside - named if node.modifier and node.modifier.type == ast.AggModifierType.Without else named
         return kept | {node.param.val} if isinstance(node.param, ast.StringLiteral) else kept
 
@@ -111,10 +113,16 @@ class Query:
             return left
         match node.modifier.card if node.modifier else None:
             case ast.VectorMatchCardinality.ManyToOne:
-                return left
+                return left | self._taken(node, right)
             case ast.VectorMatchCardinality.OneToMany:
-                return right
+                return right | self._taken(node, left)
         return set(matching.labels)
+
+    def _taken(self, node: ast.BinaryExpr, one: set[str]) -> set[str]:
+        """The labels that a group_left or group_right takes from the one side."""
+        taken = set(node.modifier.group_labels or ()) if node.modifier else set[str]()
+        self._need(taken, one, f"group of {node.op}")
+        return taken
 
     def _call(self, node: ast.Call) -> set[str]:
         labels = set[str]().union(*(self._of(argument) for argument in node.args))
@@ -124,7 +132,11 @@ class Query:
                 return labels - {"le"}
             case "label_replace":
                 texts = [argument.val for argument in node.args if isinstance(argument, ast.StringLiteral)]
-                self._need({texts[2]}, labels, "label_replace")
+                self._need({texts[2]} - {""}, labels, "label_replace")
+                return labels | {texts[0]}
+            case "label_join":
+                texts = [argument.val for argument in node.args if isinstance(argument, ast.StringLiteral)]
+                self._need(set(texts[2:]), labels, "label_join")
                 return labels | {texts[0]}
             case "absent":
                 return set(re.findall(r'(\w+)="', node.args[0].prettify()))

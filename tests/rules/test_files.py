@@ -65,7 +65,8 @@ def test_a_rule_has_all_that_a_person_needs(alert: Alert) -> None:
     assert not Query(rule["expr"]).problems
     assert {"severity", "audience", "layer"} <= rule["labels"].keys()
     assert {"summary", "description", "runbook_url", "dashboard_url"} == rule["annotations"].keys()
-    assert (RUNBOOKS / Path(rule["annotations"]["runbook_url"]).name).is_file()
+    page = f"{Path(rule['annotations']['runbook_url']).name}.json"
+    assert (ROOT / "dashboards" / "grafana" / "dashboards" / "runbooks" / page).is_file()
     named = set(re.findall(r"\$labels\.(\w+)", " ".join(rule["annotations"].values())))
     assert named <= {label for signal in alert.signals for label in signal.labels}
 
@@ -150,7 +151,7 @@ def test_a_city_sets_its_own_threshold(tmp_path: Path, capsys: pytest.CaptureFix
             "StaffingGap.for: 'a while' is no duration; write a number and s, m, h or d",
         ),
         (("[links]", "[links"), "not valid TOML"),
-        (("runbooks =", "runbook ="), "links: Object contains unknown field `runbook`"),
+        (("grafana =", "grafna ="), "links: Object contains unknown field `grafna`"),
     ],
 )
 def test_what_is_wrong_is_said(

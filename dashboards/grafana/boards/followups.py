@@ -4,8 +4,9 @@ from grafana_foundation_sdk.models.dashboard import GridPos
 
 from dashboards.catalogue import followups
 from dashboards.grafana.frame import Board
-from dashboards.grafana.panels import Limit, Shown, Texts, bars, columns, pivot, stats
-from dashboards.grafana.style import ATTEMPT_RESULTS, DUE_RESULTS, FOLLOWUP_STATES
+from dashboards.grafana.panels import bars, columns, pivot, stats
+from dashboards.grafana.shown import Limit, Shown, Texts
+from dashboards.grafana.style import ATTEMPT_RESULTS, CASE_KINDS, DUE_RESULTS, FOLLOWUP_STATES
 from dashboards.thresholds import Thresholds
 
 _TO_DO = {state: text for state, text in FOLLOWUP_STATES.items() if state != "scheduled"}
@@ -25,24 +26,24 @@ def board(thresholds: Thresholds) -> Board:
         refresh="1m",
         panels=[
             stats(
-                GridPos(x=0, y=0, w=6, h=5),
-                Texts(title=f"Overdue, can still be done (red: {overdue:g} or more)"),
+                GridPos(x=0, y=0, w=5, h=5),
+                Texts(title=f"Overdue (red: {overdue:g}+)", note="These can still be done."),
                 Shown(signal=followups.OVERDUE, by=""),
                 limit=Limit(overdue, f"{overdue:g}"),
             ),
             stats(
-                GridPos(x=6, y=0, w=6, h=5),
-                Texts(title=f"Missed (red: {missed:g} or more)"),
+                GridPos(x=5, y=0, w=5, h=5),
+                Texts(title=f"Missed (red: {missed:g}+)"),
                 Shown(signal=followups.MISSED, by=""),
                 limit=Limit(missed, f"{missed:g}"),
             ),
             stats(
-                GridPos(x=12, y=0, w=6, h=5),
-                Texts(title="Open, to be done before they are due"),
+                GridPos(x=10, y=0, w=5, h=5),
+                Texts(title="Open, not yet due"),
                 Shown(signal=followups.OPEN, by=""),
             ),
             columns(
-                GridPos(x=18, y=0, w=6, h=5),
+                GridPos(x=15, y=0, w=9, h=5),
                 Texts(title=f"Next lapse (red: under {left / 3600:g} h)", empty="none is open or overdue"),
                 [
                     Shown(signal=followups.TIME_TO_LAPSE, name="In"),
@@ -79,6 +80,7 @@ def board(thresholds: Thresholds) -> Board:
                 Shown(signal=followups.DUE),
                 "result",
                 DUE_RESULTS,
+                values={"window": _WINDOWS},
             ),
             bars(
                 GridPos(x=0, y=23, w=6, h=8),
@@ -89,7 +91,7 @@ def board(thresholds: Thresholds) -> Board:
             ),
             columns(
                 GridPos(x=6, y=23, w=8, h=8),
-                Texts(title="Outreach by area"),
+                Texts(title="Outreach by area", empty="no attempts"),
                 [
                     Shown(signal=followups.OUTREACH, name="Attempts", positive=True),
                     Shown(signal=followups.LOCATED, name="Individuals located", positive=True),
@@ -97,13 +99,15 @@ def board(thresholds: Thresholds) -> Board:
             ),
             stats(
                 GridPos(x=14, y=23, w=5, h=8),
-                Texts(title="Outreach that located the individual", empty="no attempts"),
+                Texts(title="Individual located", empty="no attempts"),
                 Shown(signal=followups.LOCATED_SHARE),
             ),
-            stats(
+            bars(
                 GridPos(x=19, y=23, w=5, h=8),
                 Texts(title="Active cases"),
-                Shown(signal=followups.CASES),
+                Shown(signal=followups.CASES, by="kind"),
+                "kind",
+                CASE_KINDS,
             ),
         ],
     )

@@ -4,8 +4,20 @@ from grafana_foundation_sdk.models.dashboard import GridPos
 
 from dashboards.catalogue import live, pipeline, staffing
 from dashboards.grafana.frame import Board
-from dashboards.grafana.panels import ALERT_OF_ROW, Limit, Shown, Texts, bars, columns, lines, pivot, stats
-from dashboards.grafana.style import BLUE, GREY, INTERVALS, ORANGE, OUTCOMES, RED, STAGES, STATUSES, words
+from dashboards.grafana.panels import ALERT_OF_ROW, bars, columns, lines, pivot, stats
+from dashboards.grafana.shown import Limit, Shown, Texts
+from dashboards.grafana.style import (
+    BLUE,
+    GREY,
+    INTERVALS,
+    ORANGE,
+    OUTCOMES,
+    RED,
+    SEVERITIES,
+    STAGES,
+    STATUSES,
+    words,
+)
 from dashboards.thresholds import Thresholds
 
 
@@ -21,27 +33,27 @@ def board(thresholds: Thresholds) -> Board:
         refresh="10s",
         panels=[
             stats(
-                GridPos(x=0, y=0, w=10, h=8),
+                GridPos(x=0, y=0, w=8, h=8),
                 Texts(title="Units available", alerts=["NoUnitAvailable"]),
                 Shown(signal=live.AVAILABILITY),
-                special={0: ("0 · none free", RED), live.NOT_PLANNED: ("not planned now", GREY)},
+                special={0: ("0 · none free", RED), live.NOT_PLANNED: ("not planned", GREY)},
             ),
             stats(
-                GridPos(x=10, y=0, w=4, h=4),
-                Texts(title="Calls waiting (red: 1 or more)"),
+                GridPos(x=8, y=0, w=4, h=4),
+                Texts(title="Waiting (red: 1+)"),
                 Shown(signal=live.CALLS_WAITING, by=""),
                 limit=Limit(1, "1"),
             ),
             stats(
-                GridPos(x=10, y=4, w=4, h=4),
-                Texts(title="Calls past the target to on scene (red: 1 or more)"),
+                GridPos(x=8, y=4, w=4, h=4),
+                Texts(title="Past target (red: 1+)", note="The target from received to on scene."),
                 Shown(signal=live.CALLS_NOT_ON_SCENE, by=""),
                 limit=Limit(1, "1"),
             ),
             stats(
-                GridPos(x=14, y=0, w=5, h=4),
+                GridPos(x=12, y=0, w=5, h=4),
                 Texts(
-                    title=f"Longest wait since received (red: {words(wait)} or more)",
+                    title=f"Longest wait (red: {words(wait)}+)",
                     empty="no call waits",
                     alerts=["CallWaitingTooLong"],
                 ),
@@ -49,30 +61,32 @@ def board(thresholds: Thresholds) -> Board:
                 limit=Limit(wait, words(wait)),
             ),
             stats(
-                GridPos(x=14, y=4, w=5, h=4),
+                GridPos(x=12, y=4, w=5, h=4),
                 Texts(title="Longest silence of a feed", alerts=["FeedSilent"]),
                 Shown(signal=pipeline.OLDEST_FEED_AGE),
                 limit=Limit(silence, words(silence), f"silent over {words(silence)}"),
             ),
             columns(
-                GridPos(x=19, y=0, w=5, h=8),
-                Texts(
-                    title="Alerts firing",
-                    empty="No alert fires",
-                    alerts=[ALERT_OF_ROW],
-                ),
-                [Shown(signal=pipeline.ALERTS_FIRING_LIVE, by="severity alertname program team area")],
+                GridPos(x=17, y=0, w=7, h=8),
+                Texts(title="Alerts firing", alerts=[ALERT_OF_ROW]),
+                [
+                    Shown(
+                        signal=pipeline.ALERTS_FIRING_LIVE, by="severity alertname program team area topic", place=True
+                    )
+                ],
+                values={"severity": SEVERITIES},
                 labels_only=True,
             ),
             pivot(
-                GridPos(x=0, y=8, w=14, h=9),
-                Texts(title="Units by status and team"),
+                GridPos(x=0, y=8, w=15, h=9),
+                Texts(title="Units by status and team", note="Units off duty are left out."),
                 Shown(signal=live.UNITS_BY_STATUS),
                 "status",
-                STATUSES,
+                {code: word for code, word in STATUSES.items() if code != "off_duty"},
+                without=["off_duty"],
             ),
             bars(
-                GridPos(x=14, y=8, w=5, h=9),
+                GridPos(x=15, y=8, w=4, h=9),
                 Texts(title="Open calls by stage"),
                 Shown(signal=live.CALLS_OPEN, by="stage"),
                 "stage",
@@ -88,7 +102,7 @@ def board(thresholds: Thresholds) -> Board:
             columns(
                 GridPos(x=0, y=17, w=10, h=9),
                 Texts(
-                    title="Areas with calls waiting or past the target to on scene",
+                    title="Areas with calls waiting or past target",
                     empty="No call waits, none is past a target",
                 ),
                 [

@@ -4,7 +4,8 @@ from grafana_foundation_sdk.models.dashboard import GridPos
 
 from dashboards.catalogue import outcomes
 from dashboards.grafana.frame import Board
-from dashboards.grafana.panels import Limit, Shown, Texts, bars, columns, pivot, stats
+from dashboards.grafana.panels import bars, columns, pivot, stats
+from dashboards.grafana.shown import Limit, Shown, Texts
 from dashboards.grafana.style import INVOLVEMENTS, OUTCOMES
 from dashboards.thresholds import Thresholds
 
@@ -33,7 +34,7 @@ def board(thresholds: Thresholds) -> Board:
             stats(
                 GridPos(x=18, y=0, w=6, h=5),
                 Texts(
-                    title=f"Calls without an outcome (red: {unrecorded:.0%} or more)",
+                    title=f"Without an outcome (red: {unrecorded:.0%}+)",
                     empty="no calls closed",
                     alerts=["OutcomeNotRecorded"],
                 ),
@@ -41,53 +42,53 @@ def board(thresholds: Thresholds) -> Board:
                 limit=Limit(unrecorded, f"{unrecorded:.0%}"),
             ),
             pivot(
-                GridPos(x=0, y=5, w=16, h=14),
+                GridPos(x=0, y=5, w=24, h=13),
                 Texts(title="Calls closed by area and outcome"),
                 Shown(signal=outcomes.CLOSED_BY_AREA),
                 "outcome",
                 OUTCOMES,
             ),
             bars(
-                GridPos(x=16, y=5, w=8, h=7),
+                GridPos(x=0, y=18, w=12, h=9),
                 Texts(title="Calls closed by outcome"),
                 Shown(signal=outcomes.CLOSED, by="outcome"),
                 "outcome",
                 OUTCOMES,
             ),
             bars(
-                GridPos(x=16, y=12, w=8, h=7),
+                GridPos(x=12, y=18, w=12, h=9),
                 Texts(title="Police involvement"),
                 Shown(signal=outcomes.POLICE, by="involvement"),
                 "involvement",
                 INVOLVEMENTS,
             ),
             bars(
-                GridPos(x=0, y=19, w=8, h=8),
+                GridPos(x=0, y=27, w=8, h=8),
                 Texts(title="Transports by destination"),
                 Shown(signal=outcomes.TRANSPORTS, by="destination"),
             ),
             bars(
-                GridPos(x=8, y=19, w=8, h=8),
+                GridPos(x=8, y=27, w=8, h=8),
                 Texts(title="Referrals by service"),
                 Shown(signal=outcomes.REFERRALS, by="service"),
             ),
             columns(
-                GridPos(x=16, y=19, w=8, h=8),
-                Texts(title="Needles collected by area"),
+                GridPos(x=16, y=27, w=8, h=8),
+                Texts(title="Needles collected by area", empty="none was collected"),
                 [Shown(signal=outcomes.NEEDLES, name="Needles", positive=True)],
             ),
             pivot(
-                GridPos(x=0, y=27, w=12, h=8),
+                GridPos(x=0, y=35, w=12, h=8),
                 Texts(title="Police involvement by area"),
                 Shown(signal=outcomes.POLICE),
                 "involvement",
                 INVOLVEMENTS,
             ),
             columns(
-                GridPos(x=12, y=27, w=6, h=8),
+                GridPos(x=12, y=35, w=6, h=8),
                 Texts(title="Uses of force by level"),
                 [Shown(signal=outcomes.USE_OF_FORCE, name="Uses of force")],
             ),
-            stats(GridPos(x=18, y=27, w=6, h=8), Texts(title="People served"), Shown(signal=outcomes.PEOPLE)),
+            stats(GridPos(x=18, y=35, w=6, h=8), Texts(title="People served"), Shown(signal=outcomes.PEOPLE)),
         ],
     )

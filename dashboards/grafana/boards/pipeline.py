@@ -4,11 +4,23 @@ from grafana_foundation_sdk.models.dashboard import GridPos
 
 from dashboards.catalogue import pipeline
 from dashboards.grafana.frame import Board
-from dashboards.grafana.panels import ALERT_OF_ROW, Limit, Shown, Texts, columns, lines, pivot, states, stats
-from dashboards.grafana.style import BLUE, INTERVALS, ORANGE, RED, TOPICS, words
+from dashboards.grafana.panels import ALERT_OF_ROW, columns, lines, pivot, states, stats
+from dashboards.grafana.shown import Limit, Shown, Texts
+from dashboards.grafana.style import (
+    AUDIENCES,
+    BLUE,
+    FIELDS,
+    INTERVALS,
+    ORANGE,
+    REASONS,
+    RED,
+    SEVERITIES,
+    TOPICS,
+    words,
+)
 from dashboards.thresholds import Thresholds
 
-_FEW = f"fewer than {pipeline.RECORDS} records"
+_FEW = f"under {pipeline.RECORDS}"
 
 
 def board(thresholds: Thresholds) -> Board:
@@ -24,29 +36,36 @@ def board(thresholds: Thresholds) -> Board:
         refresh="10s",
         panels=[
             stats(
-                GridPos(x=0, y=0, w=6, h=6),
-                Texts(title="Workers", empty="no worker answers"),
+                GridPos(x=0, y=0, w=5, h=6),
+                Texts(title="Workers"),
                 Shown(signal=pipeline.WORKERS_READY),
                 special={0: ("not ready", ORANGE), 1: ("ready", BLUE)},
             ),
             stats(
-                GridPos(x=6, y=0, w=4, h=6),
-                Texts(title="Scrapes", empty="no worker is known"),
+                GridPos(x=5, y=0, w=4, h=6),
+                Texts(title="Scrapes"),
                 Shown(signal=pipeline.WORKERS_UP),
                 special={0: ("down", RED), 1: ("up", BLUE)},
             ),
             pivot(
-                GridPos(x=10, y=0, w=8, h=6),
-                Texts(title=f"Time since the feeds' last event (red: {words(silence)} or more)"),
+                GridPos(x=9, y=0, w=7, h=6),
+                Texts(title=f"Feeds' last event (red: {words(silence)}+ ago)"),
                 Shown(signal=pipeline.FEED_AGE),
                 "topic",
                 TOPICS,
                 limits=dict.fromkeys(TOPICS.values(), Limit(silence, words(silence))),
             ),
             columns(
-                GridPos(x=18, y=0, w=6, h=6),
-                Texts(title="Alerts firing", empty="No alert fires", alerts=[ALERT_OF_ROW]),
-                [Shown(signal=pipeline.ALERTS_FIRING, by="severity alertname audience program instance")],
+                GridPos(x=16, y=0, w=8, h=6),
+                Texts(title="Alerts firing", alerts=[ALERT_OF_ROW]),
+                [
+                    Shown(
+                        signal=pipeline.ALERTS_FIRING,
+                        by="severity alertname audience program topic instance",
+                        place=True,
+                    )
+                ],
+                values={"severity": SEVERITIES, "audience": AUDIENCES},
                 labels_only=True,
             ),
             lines(
@@ -56,11 +75,13 @@ def board(thresholds: Thresholds) -> Board:
                     Shown(signal=pipeline.DELAY_P50, name="Median", color=BLUE),
                     Shown(signal=pipeline.DELAY_P90, name="90th percentile", color=ORANGE, dashed=True),
                 ],
+                values=TOPICS,
             ),
             lines(
                 GridPos(x=12, y=6, w=12, h=8),
                 Texts(title="Events applied a second"),
                 [Shown(signal=pipeline.EVENT_RATE, by="topic")],
+                values=TOPICS,
             ),
             states(
                 GridPos(x=0, y=14, w=12, h=6),
@@ -80,12 +101,12 @@ def board(thresholds: Thresholds) -> Board:
             ),
             lines(
                 GridPos(x=18, y=14, w=6, h=6),
-                Texts(title="Records read in recoveries a second"),
+                Texts(title="Recovery: records read a second"),
                 [Shown(signal=pipeline.RECOVERY_SPEED)],
             ),
             columns(
                 GridPos(x=0, y=20, w=12, h=6),
-                Texts(title=f"Records by feed (red: {rejected:.0%} rejected or more)"),
+                Texts(title=f"Records by feed (red: {rejected:.0%}+ rejected)"),
                 [
                     Shown(signal=pipeline.REJECTED, by="topic", name="Rejected"),
                     Shown(signal=pipeline.REJECTED_SHARE, name="Share rejected lately"),
@@ -100,7 +121,7 @@ def board(thresholds: Thresholds) -> Board:
                 GridPos(x=0, y=26, w=8, h=8),
                 Texts(title="Records rejected by reason", empty="none was rejected"),
                 [Shown(signal=pipeline.REJECTED, name="Rejected", positive=True)],
-                values={"topic": TOPICS},
+                values={"topic": TOPICS, "reason": REASONS},
             ),
             columns(
                 GridPos(x=8, y=26, w=8, h=8),
@@ -108,16 +129,17 @@ def board(thresholds: Thresholds) -> Board:
                     title="Codes that the profile does not know", empty="every code is known", alerts=["UnmappedCodes"]
                 ),
                 [Shown(signal=pipeline.UNMAPPED, name="Values", positive=True)],
+                values={"field": FIELDS},
             ),
             columns(
                 GridPos(x=16, y=26, w=8, h=8),
-                Texts(title="Intervals that ended before they began", empty="none did"),
+                Texts(title="Intervals that end before they begin", empty="none does"),
                 [Shown(signal=pipeline.DISORDER, name="Intervals", positive=True)],
                 values={"interval": INTERVALS},
             ),
             columns(
                 GridPos(x=12, y=20, w=8, h=6),
-                Texts(title="Records on a wrong partition, last 15 minutes"),
+                Texts(title="On a wrong partition, last 15 min"),
                 [Shown(signal=pipeline.CONFLICTS, name="Records")],
                 limits={"Records": Limit(conflicts, f"{conflicts:g}")},
             ),

@@ -4,7 +4,8 @@ from grafana_foundation_sdk.models.dashboard import GridPos
 
 from dashboards.catalogue import live, staffing
 from dashboards.grafana.frame import Board
-from dashboards.grafana.panels import Limit, Shown, Texts, bars, columns, lines, pivot, stats
+from dashboards.grafana.panels import bars, columns, lines, pivot, stats
+from dashboards.grafana.shown import Limit, Shown, Texts
 from dashboards.grafana.style import BLUE, DAYS, ORANGE, PURPLE, RESULTS
 from dashboards.thresholds import Thresholds
 
@@ -37,7 +38,7 @@ def board(thresholds: Thresholds) -> Board:
             stats(
                 GridPos(x=12, y=0, w=6, h=4),
                 Texts(
-                    title=f"Share of calls unmet (red: {unmet:.0%} or more)",
+                    title=f"Share of calls unmet (red: {unmet:.0%}+)",
                     empty="no calls closed",
                     alerts=["UnmetDemandHigh"],
                 ),
@@ -51,7 +52,7 @@ def board(thresholds: Thresholds) -> Board:
             ),
             bars(
                 GridPos(x=18, y=0, w=6, h=8),
-                Texts(title="Time with no unit available in planned hours"),
+                Texts(title="Planned, and no unit available"),
                 Shown(signal=staffing.MINUTES_WITHOUT_UNIT),
             ),
             lines(

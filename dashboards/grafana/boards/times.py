@@ -7,11 +7,12 @@ from grafana_foundation_sdk.models.dashboard import GridPos
 
 from dashboards.catalogue import times
 from dashboards.grafana.frame import Board
-from dashboards.grafana.panels import Shown, Texts, buckets, columns, lines
+from dashboards.grafana.panels import buckets, columns, lines
+from dashboards.grafana.shown import Shown, Texts
 from dashboards.grafana.style import INTERVALS
 from dashboards.thresholds import Thresholds
 
-_FEW = f"fewer than {times.ENOUGH}"
+_FEW = f"under {times.ENOUGH}"
 _MISSING = {"Median": _FEW, "90th percentile": _FEW}
 _CHOSEN = "Of the interval chosen above."
 
@@ -31,13 +32,12 @@ def board(thresholds: Thresholds) -> Board:
                 GridPos(x=0, y=0, w=12, h=9),
                 Texts(title="By team: target and times, over all areas", note=_CHOSEN),
                 [
-                    Shown(signal=times.TEAM_COUNT, name="Measured"),
-                    Shown(signal=times.TARGET, name="Target"),
-                    Shown(signal=times.WITHIN_TARGET, name="Within target"),
-                    Shown(signal=times.TEAM_P50, name="Median"),
-                    Shown(signal=times.TEAM_P90, name="90th percentile"),
+                    Shown(signal=times.TEAM_COUNT, said="program team", name="Measured"),
+                    Shown(signal=times.TARGET, said="program team", name="Target"),
+                    Shown(signal=times.WITHIN_TARGET, said="program team", name="Within target"),
+                    Shown(signal=times.TEAM_P50, said="program team", name="Median"),
+                    Shown(signal=times.TEAM_P90, said="program team", name="90th percentile"),
                 ],
-                values={"interval": INTERVALS},
                 missing={**_MISSING, "Target": "no target", "Within target": "no target"},
             ),
             columns(
@@ -53,25 +53,28 @@ def board(thresholds: Thresholds) -> Board:
             ),
             buckets(
                 GridPos(x=0, y=9, w=12, h=10),
-                Texts(title="Distribution of times", note=_CHOSEN),
+                Texts(title="Distribution of times", note=_CHOSEN, why="no time ended in a step of this graph"),
                 Shown(signal=times.DISTRIBUTION),
-                every="1h",
+                every="10m",
             ),
             lines(
                 GridPos(x=12, y=9, w=12, h=10),
-                Texts(title="90th percentile over the last 7 days", note=_CHOSEN),
-                [Shown(signal=times.P90_OVER_TIME)],
+                Texts(
+                    title="90th percentile over the last 7 days",
+                    note=_CHOSEN,
+                    why=f"fewer than {times.ENOUGH} in any 7 days that end in this range",
+                ),
+                [Shown(signal=times.P90_OVER_TIME, said="program", scale=1 / 60, unit="minutes")],
                 every="1h",
             ),
             columns(
                 GridPos(x=0, y=19, w=24, h=14),
-                Texts(title="By area", note=_CHOSEN),
+                Texts(title="By area", note=_CHOSEN, empty="none was measured"),
                 [
-                    Shown(signal=times.AREA_COUNT, name="Measured", positive=True),
-                    Shown(signal=times.AREA_P50, name="Median"),
-                    Shown(signal=times.AREA_P90, name="90th percentile"),
+                    Shown(signal=times.AREA_COUNT, said="program area", name="Measured", positive=True),
+                    Shown(signal=times.AREA_P50, said="program area", name="Median"),
+                    Shown(signal=times.AREA_P90, said="program area", name="90th percentile"),
                 ],
-                values={"interval": INTERVALS},
                 missing=_MISSING,
             ),
         ],

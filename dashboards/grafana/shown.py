@@ -1,0 +1,161 @@
+"""What a panel shows: signals with the names of their rows, columns and lines, and what it says where there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dashboards.catalogue import pipeline
+from dashboards.catalogue.promql import INFO, named, select, total
+from dashboards.catalogue.signal import Signal, Unit
+from dashboards.grafana.style import BLUE, LOOKS, TOPICS, Look
+from streams import metrics as m
+
+#: Stands for "none", which is known only while a program reports: no value may just as well mean that nobody knows.
+NONE = -1
+#: What is said where nobody knows.
+UNKNOWN = "unknown: no worker shows it"
+#: The label of a place in words, and what it is made of.
+PLACE = "place"
+_PLACE = ("program", "team_name", "area_name", "topic", "instance")
+#: The programs of which no number is known now, and since when, milliseconds.
+UNKNOWN_SINCE = f"({pipeline.SILENT_SINCE.expr}) * 1000"
+_ALL_REPORT = f"(group ({select(m.PEOPLE)}) unless on () ({pipeline.SILENT_SINCE.expr}))"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """A signal as a panel shows it.
+
+    Attributes:
+        signal: What.
+        by: Labels to add it up by, if not its own. Only for what can be added up.
+        name: Of its column or line, if not its title.
+        color, dashed: Of its line.
+        scale: Factor for Grafana, which counts time in milliseconds, and for axes.
+        unit: After scaling, if not the signal's.
+        positive: Whether zeros are left out.
+        said: Labels that people read, if not all of them: the others are the same for all that is shown.
+        place: Whether the labels that say where are one column.
+    """
+
+    signal: Signal
+    by: str | None = None
+    name: str | None = None
+    color: str = BLUE
+    dashed: bool = False
+    scale: float = 1
+    unit: Unit | None = None
+    positive: bool = False
+    said: str | None = None
+    place: bool = False
+
+    @property
+    def expr(self) -> str:
+        """PromQL, with the names of the labels' codes."""
+        expr = self.signal.expr
+        if self.by is not None:
+            expr = total(self.by, expr) if self.by else f"sum({expr})"
+        if self.scale != 1:
+            expr = f"({expr}) * {self.scale:g}" if self.scale > 1 else f"({expr}) / {1 / self.scale:g}"
+        if self.positive:
+            expr = f"({expr}) > 0"
+        expr = named(expr, self.labels)
+        if self.place:
+            for topic, words in TOPICS.items():
+                expr = f'label_replace({expr}, "topic", "{words}", "topic", "{topic}")'
+            parts = ", ".join(f'"{name}"' for name in _names(self.labels) if name in _PLACE)
+            expr = f'label_join({expr}, "{PLACE}", " ", {parts})'
+        return expr
+
+    @property
+    def look(self) -> Look:
+        """How Grafana writes its values."""
+        return LOOKS[self.unit or self.signal.unit]
+
+    @property
+    def labels(self) -> list[str]:
+        """Of what is shown."""
+        return list(self.signal.labels) if self.by is None else self.by.split()
+
+    @property
+    def names(self) -> list[str]:
+        """The labels that people read."""
+        names = _names(self.labels if self.said is None else self.said.split())
+        return [*(name for name in names if name not in _PLACE), PLACE] if self.place else names
+
+    @property
+    def codes(self) -> list[str]:
+        """The labels that nobody has to read."""
+        return [label for label in (*self.labels, *_names(self.labels)) if label not in self.names]
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return self.name or self.signal.title
+
+    @property
+    def of_programs(self) -> bool:
+        """Whether a worker shows it with a program's numbers."""
+        return self.signal.home != pipeline.__name__
+
+
+def _names(labels: Sequence[str]) -> list[str]:
+    return [f"{label}_name" if label in INFO else label for label in labels]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """From where on a value is red, or below what. `said`: the value in words; `text` takes the place of red values."""
+
+    value: float
+    said: str
+    text: str | None = None
+    below: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Texts:
+    """What a panel says beside its values.
+
+    Attributes:
+        title: Of the panel.
+        note: What its definition does not say; first in its description.
+        empty: Where there are none: numbers and tables say it only while every chosen program reports.
+        why: Where a graph has nothing to draw: what it may be.
+        alerts: Alerts whose runbooks help, beside those that look at its signals.
+    """
+
+    title: str
+    note: str = ""
+    empty: str = ""
+    why: str = ""
+    alerts: Sequence[str] = ()
+
+
+def or_none(expr: str) -> str:
+    """The expression, or NONE if it has no value while every chosen program reports."""
+    none = f'label_replace({NONE} * {_ALL_REPORT}, "program", "all programs", "", "")'
+    return f"({expr}) or on () {none}"
+
+
+def or_said(exprs: Sequence[str], labels: Sequence[str], empty: str) -> str:
+    """The first expression, and what rows of a table say beside its values, in the last of these labels.
+
+    `empty`, if no expression has a value while every chosen program reports. That it is unknown, of a program that no
+    worker shows. The value of such a row is NONE.
+    """
+    found = " or ".join(f"({expr})" for expr in exprs)
+    said = f'label_replace({NONE} * ({_ALL_REPORT} unless on () ({found})), "{labels[-1]}", "{empty}", "", "")'
+    if "program" in labels:
+        silent = f"{NONE} * group by (program) ({pipeline.SILENT_SINCE.expr})"
+        said = f'{said} or label_replace({silent}, "{labels[-1]}", "{UNKNOWN}", "", "")'
+    return f"({exprs[0]}) or {said}"
+
+
+def listed(expr: str, shown: Shown) -> str:
+    """The expression with a label `key`: its names, or its title if it has none, to be sorted by and read."""
+    if not shown.labels:
+        return f'label_replace({expr}, "key", "{shown.title}", "", "")'
+    parts = ", ".join(f'"{name}"' for name in shown.names)
+    return f'label_join({expr}, "key", " ", {parts})'
