@@ -1,7 +1,7 @@
 # Thin names for `python3 dev.py`, which does the work and the set-up.
-.PHONY: bare bench demo test test-all setup chaos clock fuzz pythons bigfile format generate lock uplot
+.PHONY: bare bench demo look test test-all setup chaos clock fuzz pythons bigfile format generate lock uplot
 
-bare bench demo test setup chaos clock fuzz pythons:
+bare bench demo look test setup chaos clock fuzz pythons:
 	python3 dev.py $@
 
 test-all:

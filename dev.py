@@ -10,6 +10,7 @@ command in it. Each command has --help.
   clock     tests at other hours, days and zones
   pythons   unit tests on the other versions of Python
   bare      both commands on minimal Debian systems; needs root and debootstrap
+  look      pictures of the dashboards in a running Grafana, for a release
   bench     the benchmark; makes an environment for its peers too
   setup     nothing but `.venv`
 
@@ -68,6 +69,7 @@ TOOLS = {
     "chaos": "tests.chaos",
     "clock": "tests.clock",
     "fuzz": "tests.fuzz",
+    "look": "tests.look",
     "pythons": "tests.pythons",
 }
 

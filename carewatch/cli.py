@@ -179,8 +179,8 @@ def _parser() -> argparse.ArgumentParser:
     run = board_commands(
         "push",
         pushing.push,
-        "write the dashboards into a Grafana of your own",
-        "carewatch dashboards push --url https://grafana.city.example --token-file token --dry-run",
+        f"write the dashboards into a Grafana of your own, Grafana {pushing.OLDEST} or newer",
+        "carewatch dashboards push --url https://grafana.city.example --datasource Prometheus --token-file token --dry-run",
     )
     pushing.add_options(run)
 

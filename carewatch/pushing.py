@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 from carewatch import __version__
 from carewatch.settings import default
 from dashboards.build import ROOT
-from dashboards.gateway import Grafana, GrafanaError, Login
+from dashboards.gateway import EDITOR, LOWEST, Grafana, GrafanaError, Login, Source, too_old
+from dashboards.sources import choose, pointed, strays
 from streams.clock import wall
 
 #: Where the committed dashboards are.
@@ -18,6 +20,8 @@ DASHBOARDS = ROOT / "dashboards" / "grafana" / "dashboards"
 #: The folder in Grafana: its uid, which stays when somebody renames it there.
 FOLDER = "carewatch"
 TAGS = ["carewatch", "dashboards"]
+#: The oldest Grafana, in words.
+OLDEST = ".".join(map(str, LOWEST))
 
 _URL = "give the address of Grafana with --url or CAREWATCH_GRAFANA_URL, such as https://grafana.city.example"
 _LOGIN = (
@@ -48,6 +52,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="file with the user's password (default CAREWATCH_GRAFANA_PASSWORD)",
     )
+    parser.add_argument(
+        "--datasource",
+        default=default("GRAFANA_DATASOURCE", ""),
+        metavar="NAME",
+        help="name or uid of the Prometheus data source that the dashboards ask (default CAREWATCH_GRAFANA_DATASOURCE, or "
+        "carewatch if there is one, or Grafana's default, or the only Prometheus)",
+    )
     parser.add_argument("--folder", default="carewatch", help="name of the folder if it has to be made")
     parser.add_argument(
         "--from",
@@ -67,15 +78,15 @@ def push(args: argparse.Namespace) -> int:
         raise GrafanaError(_URL)
     agent = f"carewatch/{__version__}"
     with Grafana(args.url, _login(args.token_file, args.user, args.password_file), agent=agent) as grafana:
-        version = grafana.version()
-        print(f"{grafana.url}: Grafana {version}".rstrip())
-        _folder(grafana, args.folder, args.dry_run)
-        for board in boards:
-            _dashboard(grafana, board, args.dry_run)
+        _version(grafana)
+        source = _source(grafana, args.datasource)
         if args.dry_run:
-            print("nothing was changed")
-        else:
-            grafana.annotate(f"carewatch {__version__}: {len(boards)} dashboards pushed", TAGS, wall() // 1000)
+            return _say(grafana, boards, args.folder)
+        if not grafana.has_folder(FOLDER) and grafana.make_folder(FOLDER, args.folder):
+            print(f"made the folder '{args.folder}'")
+        for board in boards:
+            _push(grafana, pointed(board, source), source)
+        grafana.annotate(f"carewatch {__version__}: {len(boards)} dashboards pushed", TAGS, wall() // 1000)
     return 0
 
 
@@ -98,17 +109,18 @@ def load(folder: Path) -> list[dict[str, Any]]:
 def _login(token_file: Path | None, user: str | None, password_file: Path | None) -> Login:
     """Options win over the environment, and there a token over a user."""
     if token_file:
-        return _secret(token_file)
+        return secret(token_file)
     if not user and (token := default("GRAFANA_TOKEN", "").strip()):
         return token
     name = user or default("GRAFANA_USER", "")
-    password = _secret(password_file) if password_file else default("GRAFANA_PASSWORD", "")
+    password = secret(password_file) if password_file else default("GRAFANA_PASSWORD", "")
     if not name or not password:
         raise GrafanaError(_LOGIN)
     return name, password
 
 
-def _secret(file: Path) -> str:
+def secret(file: Path) -> str:
+    """What a file has to itself. Raises GrafanaError."""
     try:
         text = file.read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
@@ -119,22 +131,68 @@ def _secret(file: Path) -> str:
     return text
 
 
-def _folder(grafana: Grafana, title: str, dry_run: bool) -> None:
-    if grafana.has_folder(FOLDER):
-        return
-    if dry_run:
-        print(f"would make the folder '{title}'")
-        return
-    grafana.make_folder(FOLDER, title)
-    print(f"made the folder '{title}'")
+def _version(grafana: Grafana) -> None:
+    """Say which Grafana it is. Raises GrafanaError if it is too old."""
+    version = grafana.version()
+    print(f"{grafana.url}: Grafana {version}".rstrip())
+    match too_old(version):
+        case True:
+            raise GrafanaError(f"Grafana {version} is too old for these dashboards: {OLDEST} or newer is needed")
+        case None:
+            _warn(f"Grafana does not say its version, so it was not checked: {OLDEST} or newer is needed")
 
 
-def _dashboard(grafana: Grafana, board: dict[str, Any], dry_run: bool) -> None:
-    title = board["title"]
-    if not dry_run:
-        saved = grafana.save(board, FOLDER, f"carewatch {__version__}")
-        print(f"pushed '{title}', version {saved.version} there")
-    elif (version := grafana.dashboard_version(board["uid"])) is None:
-        print(f"would add '{title}'")
-    else:
-        print(f"would replace '{title}', version {version} there")
+def _source(grafana: Grafana, wanted: str) -> Source:
+    """The data source that the dashboards are to ask. Raises GrafanaError."""
+    source = choose(grafana.sources(), wanted)
+    print(f"data source: {source}")
+    if why := grafana.why_silent(source):
+        _warn(f"the data source {source} does not answer: {why}; until it does the dashboards are empty")
+    return source
+
+
+def _say(grafana: Grafana, boards: list[dict[str, Any]], folder: str) -> int:
+    """What a push would do; the exit status."""
+    if not grafana.has_folder(FOLDER):
+        grafana.require("folders:create", "make folders")
+        print(f"would make the folder '{folder}'")
+    there = [grafana.dashboard(board["uid"]) for board in boards]
+    if None in there:
+        grafana.require("dashboards:create", "write dashboards")
+    from_files = sum(found is not None and found.from_file for found in there)
+    locked = 0
+    for board, found in zip(boards, there, strict=True):
+        title = board["title"]
+        if found is None:
+            print(f"would add '{title}'")
+        elif found.from_file:
+            print(f"cannot replace '{title}': Grafana has it from a file")
+        elif not found.writable:
+            locked += 1
+            print(f"cannot replace '{title}': this login may not change it")
+        else:
+            print(f"would replace '{title}', version {found.version} there")
+    print("nothing was changed")
+    if from_files:
+        _warn(
+            f"{from_files} of {len(boards)} dashboards come from files, which win over a push; take them out of Grafana's "
+            "provisioning, or push to another Grafana"
+        )
+    if locked:
+        _warn(f"{locked} of {len(boards)} dashboards may not be changed; {EDITOR}")
+    return 1 if from_files or locked else 0
+
+
+def _push(grafana: Grafana, board: dict[str, Any], source: Source) -> None:
+    """Write a dashboard and look whether Grafana has it as it was meant. Raises GrafanaError."""
+    saved = grafana.save(board, FOLDER, f"carewatch {__version__}")
+    print(f"pushed '{board['title']}', version {saved.version} there")
+    found = grafana.dashboard(board["uid"])
+    if found is None:
+        raise GrafanaError(f"'{board['title']}' was pushed, but {grafana.url} does not show it to this login")
+    if wrong := strays(found.board, source):
+        raise GrafanaError(f"'{board['title']}' was pushed, but does not ask {source} everywhere: {wrong[0]}")
+
+
+def _warn(text: str) -> None:
+    print(f"carewatch: {text}", file=sys.stderr)

@@ -66,4 +66,25 @@ another and keep what was chosen:
 - Alerts that fired are marks on the graphs. A click on a number leads to its runbook, where there is one.
 
 Red is never alone: beside it is a word, or the limit in the title. The colours are those of Okabe and Ito, which people with
-any colour vision can tell apart. For a wall screen open `/d/care-live?var-program=chicago&kiosk`; it fits 1920x1080."""
+any colour vision can tell apart. For a wall screen open `/d/care-live?var-program=chicago&kiosk`; it fits 1920x1080.
+
+## Before a release
+
+A Grafana draws them, so look at what it draws, with data, once in the oldest Grafana that is supported and once in the newest:
+
+<!-- runs: grafana -->
+```sh
+python3 dev.py look --url http://localhost:3000 --token-file token --from now-2d
+```
+
+takes a picture of each in the dark and the light theme, 1280 and 1920 pixels wide, when all its panels are drawn, and shows them side
+by side in `look/index.html`. It says which panels have an error or no data, and ends with 1 if one has an error or is not drawn. On
+each picture:
+
+1. every panel is there, and none says \"No data\" where there is some;
+2. no word is cut off, no number lies on another, tables need no scrolling sideways;
+3. red is where its word is, and can be told from the rest in both themes;
+4. the variables at the top name the data source and what was chosen.
+
+The token is of a service account with the role Viewer (or in `CAREWATCH_GRAFANA_TOKEN`); without one Grafana must let anonymous
+viewers in."""

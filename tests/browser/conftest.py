@@ -7,7 +7,6 @@ would be skipped.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,27 +16,13 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from streams.events import TOPICS, Heartbeat, Topic
+from tests.browser.chromium import ARGUMENTS, MISSING, chromium
 from tests.integration.harness import PROFILES, Broker, Site, Worker, history, session_kafka, unless
 
-#: What a browser in a container needs, and what keeps it from talking to its maker.
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 WALL = {"width": 1920, "height": 1080}
 PHONE = {"width": 390, "height": 844}
 
 Open = Callable[..., Page]
-
-
-def chromium() -> str | None:
-    """Path of the browser, if there is one."""
-    return os.environ.get("CAREWATCH_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 # Not for the session: Playwright's event loop runs in this thread until it is closed, and other tests have their own.
@@ -45,7 +30,7 @@ def chromium() -> str | None:
 def browser() -> Iterator[Browser]:
     path = chromium()
     unless(
-        None if path else "no chromium here: set CAREWATCH_CHROMIUM, or on Debian: apt-get install chromium",
+        None if path else MISSING,
         required=os.environ.get("CAREWATCH_REQUIRE_CHROMIUM") == "1",
     )
     with sync_playwright() as playwright:
