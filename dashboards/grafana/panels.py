@@ -79,7 +79,7 @@ def stats(
     expr = listed(or_none(shown.expr) if texts.empty else shown.expr, shown)
     if shown.of_programs:
         expr = f'{expr} or label_replace({UNKNOWN_SINCE}, "key", "$1: {_SILENT}", "program", "(.*)")'
-    _in_order(panel, expr, shown)
+    _in_order(panel, expr)
     built = _finish(panel, at, texts, [shown])
     defaults = _defaults(built)
     defaults.color = d.FieldColor(d.FieldColorModeId.THRESHOLDS)
@@ -230,7 +230,7 @@ def bars(
         panel.with_target(_series("A", shown))
         _spread(panel, label, codes, shown.codes)
     else:
-        _in_order(panel, listed(shown.expr, shown), shown)
+        _in_order(panel, listed(shown.expr, shown))
     built = _finish(panel, at, texts, [shown])
     _defaults(built).color = d.FieldColor(d.FieldColorModeId.FIXED, BLUE)
     return built
@@ -419,13 +419,12 @@ def _series(ref: str, shown: Shown) -> prometheus.Dataquery:
     return _query(ref, shown.expr).format(PromQueryFormat.TIME_SERIES).instant().legend_format(_legend(shown))
 
 
-def _in_order(panel: stat.Panel | bargauge.Panel, expr: str, shown: Shown) -> None:
+def _in_order(panel: stat.Panel | bargauge.Panel, expr: str) -> None:
     """Make a field of each series, in the order of their keys: Prometheus gives them in none."""
     panel.with_target(_query("A", expr).format(PromQueryFormat.TABLE).instant())
-    hidden = ["Time", *shown.codes, *shown.names]
-    panel.with_transformation(_organize({"key": "key", "Value": "Value"}, dict.fromkeys(hidden)))
     panel.with_transformation(d.DataTransformerConfig("sortBy", options={"fields": {}, "sort": [{"field": "key"}]}))
-    panel.with_transformation(d.DataTransformerConfig("rowsToFields", options={}))
+    matrix = {"columnField": "key", "rowField": "Time", "valueField": "Value"}
+    panel.with_transformation(d.DataTransformerConfig("groupingToMatrix", options=matrix))
 
 
 def _spread(
