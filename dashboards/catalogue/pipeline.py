@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dashboards.catalogue import recorded
 from dashboards.catalogue.promql import counted, grown, latest, select, total
 from dashboards.catalogue.signal import Definer
 from streams import metrics as m
@@ -237,8 +238,7 @@ SILENT_SINCE = _signal(
     "Numbers of a program are unknown since",
     "timestamp",
     "program",
-    f"max by (program) (max_over_time(timestamp({select(m.PEOPLE)})[{MEMORY}:15s])) "
-    f"unless on (program) group by (program) ({select(m.PEOPLE)})",
+    f"last_over_time({select(recorded.SEEN)}[{MEMORY}]) unless on (program) group by (program) ({select(m.PEOPLE)})",
     f"When Prometheus last had a number of a program, if no worker shows it now and one did in the last {MEMORY}. No value "
     "while one does. Counts of the chosen time stay for five minutes longer.",
 )

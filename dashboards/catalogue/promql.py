@@ -34,6 +34,7 @@ INFO: dict[str, tuple[Metric, str, *tuple[str, ...]]] = {
 _VARIABLE = re.compile(r'(\w+)=~"\$(\w+)\|?",?')
 _SELECTOR = r"(\w+(?:\{[^}]*\})?)"
 _LATEST = re.compile(rf"max by \((program[\w, ]*)\) \({_SELECTOR}\)")
+_SERIES = re.compile(r"[\w:]+\{[^}]*\}")
 _EMPTY = re.compile(r",?\{\}|,(?=\})")
 
 
@@ -109,10 +110,13 @@ def ratio(part: str, whole: str) -> str:
 def named(expr: str, labels: Iterable[str]) -> str:
     """The expression with a label more beside each of `labels` that has names: `team_name` beside `team`.
 
-    A code without a name, such as one that is gone from the program file, is its own name.
+    A code without a name, such as one that is gone from the program file, is its own name. Which codes there are says the
+    first series that the expression asks for.
     """
     there = list(labels)
+    first = _SERIES.search(expr)
     for label in [label for label in there if label in INFO]:
+        assert first, expr
         info, code, *matchers = INFO[label]
         on = ", ".join([*(["program"] if "program" in there else []), label])
         wanted = ",".join(('program=~"$program"', *matchers))
@@ -121,8 +125,8 @@ def named(expr: str, labels: Iterable[str]) -> str:
             name = f'label_replace({name}, "{label}", "$1", "{code}", "(.*)")'
         # one name a code: while workers change, or after a change of the file, there may be two
         name = f'label_replace(topk by ({on}) (1, {name}), "{label}_name", "$1", "name", "(.*)")'
-        bare = f'label_replace({expr}, "{label}_name", "$1", "{label}", "(.*)")'
-        expr = f"(({expr}) * on ({on}) group_left ({label}_name) {name}) or on ({', '.join(there)}) {bare}"
+        bare = f'label_replace(group by ({on}) ({first[0]}), "{label}_name", "$1", "{label}", "(.*)")'
+        expr = f"({expr}) * on ({on}) group_left ({label}_name) ({name} or on ({on}) {bare})"
         there.append(f"{label}_name")
     return expr
 

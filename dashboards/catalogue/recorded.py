@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.catalogue.promql import everywhere, latest, total
+from dashboards.catalogue.promql import everywhere, latest, select, total
 from streams import metrics as m
 from streams.metrics import Metric
 
@@ -18,6 +18,12 @@ NO_UNIT = Metric(
     "gauge",
     ("program", "team"),
     "1 while the staffing plan wants units on duty and none is available, else 0.",
+)
+SEEN = Metric(
+    "program:care_seen_timestamp_seconds:max",
+    "gauge",
+    ("program",),
+    "When the program's numbers were last scraped.",
 )
 INTERVAL = Metric(
     "program_team_interval:care_call_interval_seconds_bucket:sum",
@@ -64,6 +70,7 @@ RECORDED: dict[Metric, str] = {
         (UNMET, total("program", latest(m.DEMAND, RESULT_UNMET))),
         (WITHIN_HOURS, total("program", latest(m.DEMAND, RESULT_WITHIN_HOURS))),
         (CLOSED, total("program team area outcome", latest(m.CLOSED))),
+        (SEEN, f"max by (program) (timestamp({select(m.PEOPLE)}))"),
         (INTERVAL, total("program team interval le", latest(m.INTERVAL, part="_bucket"))),
     )
 }

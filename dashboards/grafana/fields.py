@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from grafana_foundation_sdk.models import dashboard as d
@@ -10,10 +11,33 @@ from dashboards.catalogue.signal import Unit
 from dashboards.grafana.shown import NONE, Limit
 from dashboards.grafana.style import BLUE, CLEAR, GREY, RED
 
-#: Pixels: what a letter of a column's head needs, the margins of a cell, and the least of a column of names.
-_LETTER, _MARGINS, NAMES_WIDTH = 8, 16, 70
-#: Pixels that the values of a unit need at most, `23 h`, `99.9 min`, `Thu 26 Nov 14:02`.
-_VALUES: Mapping[Unit, int] = {"timestamp": 130, "seconds": 72}
+#: Pixels of a cell that are not text, and the least of a column of names.
+_MARGINS, _LEAST = 14, 90
+#: Pixels of the letters of Grafana's font (Inter, 14 px, medium); of others as of the widest.
+_LETTERS = {
+    4: " !,.:Iijl",
+    5: "'()/;[\\]`t|",
+    6: "1fr{}",
+    7: '"-^_',
+    8: "*7?FJLaceksvxyz",
+    9: "#$&02345689BEPRSTZbdghnopqu",
+    10: "+<=>ADKVXY~",
+    11: "CGHNOQU",
+    12: "w",
+    13: "Mm",
+    14: "%@W",
+}
+_WIDTHS = {letter: width for width, letters in _LETTERS.items() for letter in letters}
+
+#: The longest value of a unit.
+_VALUES: dict[Unit, str] = {
+    "count": "9,999",
+    "seconds": "59.9 min",
+    "timestamp": "26 Nov 14:02",
+    "ratio": "100%",
+    "per_second": "99.9 evt/s",
+    "minutes": "59.9 min",
+}
 
 
 def thresholds(limit: Limit | None) -> d.ThresholdsConfig:
@@ -76,13 +100,22 @@ def cell(kind: str) -> d.DynamicConfigValue:
     return d.DynamicConfigValue("custom.cellOptions", {"type": kind, "mode": "basic"})
 
 
-def width(head: str, unit: Unit = "count", longest: int = 0) -> d.DynamicConfigValue:
-    """A column is as wide as its longest word or value: its head is broken into lines, its values are not.
+def width(head: str, *values: str) -> d.DynamicConfigValue:
+    """A column is as wide as its longest value or word of its head: the head is broken into lines, values are not."""
+    return d.DynamicConfigValue("custom.width", math.ceil(max(map(_pixels, (*head.split(), *values)))) + _MARGINS)
 
-    `longest`: letters of its longest value.
-    """
-    longest = max(longest, *(len(word) for word in head.split()), 0)
-    return d.DynamicConfigValue("custom.width", max(longest * _LETTER, _VALUES.get(unit, 44)) + _MARGINS)
+
+def width_of(head: str, unit: Unit, *values: str) -> d.DynamicConfigValue:
+    """The width of a column of values, and of words that are among them."""
+    return width(head, _VALUES[unit], *values)
+
+
+def _pixels(text: str) -> float:
+    return sum(_WIDTHS.get(letter, max(_LETTERS)) for letter in text)
+
+
+#: A column of small numbers.
+NARROW = d.DynamicConfigValue("custom.minWidth", 40)
 
 
 def columns_of_names() -> d.DashboardFieldConfigSourceOverrides:
@@ -90,7 +123,7 @@ def columns_of_names() -> d.DashboardFieldConfigSourceOverrides:
     return d.DashboardFieldConfigSourceOverrides(
         matcher=d.MatcherConfig("byRegexp", "/.*/"),
         properties=[
-            d.DynamicConfigValue("custom.minWidth", NAMES_WIDTH),
+            d.DynamicConfigValue("custom.minWidth", _LEAST),
             d.DynamicConfigValue("custom.wrapHeaderText", True),
             d.DynamicConfigValue("custom.wrapText", True),
             d.DynamicConfigValue("noValue", "-"),  # of a cell; that of the panel is what it says without any row

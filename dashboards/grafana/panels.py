@@ -34,7 +34,7 @@ from dashboards.catalogue.signal import Unit
 from dashboards.grafana import fields
 from dashboards.grafana.fields import override
 from dashboards.grafana.shown import NONE, UNKNOWN_SINCE, Limit, Shown, Texts, listed, or_none, or_said
-from dashboards.grafana.style import BLUE, GREY, LABELS, LOOKS, ORANGE
+from dashboards.grafana.style import BLUE, GREY, LABELS, LOOKS, ORANGE, SHORT
 
 DATASOURCE = c.DataSourceRef("prometheus", "$datasource")
 #: In a table of alerts: the alert of the row that is clicked on.
@@ -42,16 +42,18 @@ ALERT_OF_ROW = "${__data.fields.Alert}"
 #: The Grafana whose panels these are: it changes nothing in them on loading. schemaVersion 42 came with Grafana 12.
 PLUGIN_VERSION = "12.0.0"
 #: Points that `$__interval` divides the chosen time into, where no graph is drawn: how exactly a first value is looked for.
-POINTS = 500
+POINTS = 300
+#: The order of rows, by the names that are read. A table that is sorted by heads has signs in them, which take room.
+_BY_KEY = d.DataTransformerConfig("sortBy", options={"fields": {}, "sort": [{"field": "key"}]})
 #: Pixels: text of bars. As large as fits, it would be cut.
-_NAME_SIZE, _VALUE_SIZE = 13, 16
+_NAME_SIZE, _VALUE_SIZE = 13, 15
 #: The least that an axis of whole numbers shows: with less, its ticks are no whole numbers.
 _STEPS = 4
 #: Where nothing can be said; a program that was known a day ago says since when.
 _UNKNOWN = "unknown"
 #: The series of a program that no worker shows, among numbers.
-_SILENT = "no numbers"
-_SINCE = "time:[unknown since] HH:mm"
+_SILENT = "unknown"
+_SINCE, _UNKNOWN_SINCE = "time:[since] HH:mm", "time:[unknown since] HH:mm"
 
 
 def stats(
@@ -73,24 +75,29 @@ def stats(
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .graph_mode(c.BigValueGraphMode.NONE)
         .color_mode(c.BigValueColorMode.BACKGROUND_SOLID)
-        .text_mode(c.BigValueTextMode.AUTO)
+        .text_mode(c.BigValueTextMode.VALUE_AND_NAME if shown.labels else c.BigValueTextMode.AUTO)
         .orientation(c.VizOrientation.HORIZONTAL)  # side by side, some would be wider than others and their text larger
     )
     expr = listed(or_none(shown.expr) if texts.empty else shown.expr, shown)
-    if shown.of_programs:
-        expr = f'{expr} or label_replace({UNKNOWN_SINCE}, "key", "$1: {_SILENT}", "program", "(.*)")'
+    if shown.of_programs and shown.labels:
+        expr = f'{expr} or label_replace({UNKNOWN_SINCE}, "key", "$1 {_SILENT}", "program", "(.*)")'
+    elif shown.of_programs:
+        expr = f'{expr} or label_replace(min({UNKNOWN_SINCE}), "key", "{_SILENT}", "", "")'
     _in_order(panel, expr)
     built = _finish(panel, at, texts, [shown])
     defaults = _defaults(built)
     defaults.color = d.FieldColor(d.FieldColorModeId.THRESHOLDS)
     defaults.thresholds = fields.thresholds(limit)
-    defaults.mappings = fields.limit_texts(limit) + fields.special(special or {}) + fields.none_is(texts.empty)
+    defaults.mappings = [
+        *(fields.limit_texts(limit) + fields.special(special or {}) + fields.none_is(texts.empty)),
+        fields.nothing(_UNKNOWN),
+    ]
     if shown.of_programs:
         _config(built).overrides.append(
             d.DashboardFieldConfigSourceOverrides(
-                matcher=d.MatcherConfig("byRegexp", f"/: {_SILENT}$/"),
+                matcher=d.MatcherConfig("byRegexp", f"/{_SILENT}$/"),
                 properties=[
-                    d.DynamicConfigValue("unit", _SINCE),
+                    d.DynamicConfigValue("unit", _SINCE if shown.labels else _UNKNOWN_SINCE),
                     d.DynamicConfigValue("color", d.FieldColor(d.FieldColorModeId.FIXED, GREY)),
                     d.DynamicConfigValue("mappings", []),
                 ],
@@ -124,7 +131,8 @@ def columns(
     keys = shown[0].names
     exprs = [one.expr for one in shown]
     if texts.empty:
-        exprs[0] = or_said(exprs, keys, texts.empty)
+        exprs[0] = or_said(shown, texts.empty)
+    exprs = [listed(expr, shown[0]) for expr in exprs]
     for ref, expr in zip(ascii_uppercase, exprs, strict=False):
         panel.with_target(_query(ref, expr).format(PromQueryFormat.TABLE).instant())
     if len(exprs) > 1:
@@ -134,15 +142,15 @@ def columns(
         for ref, one in zip(ascii_uppercase, shown, strict=False)
     }
     heads = _heads(keys)
-    hidden = ["Time", *shown[0].codes, *(["Value"] if labels_only else [])]
+    hidden = [*shown[0].codes, *(["Value"] if labels_only else [])]
+    panel.with_transformation(_BY_KEY)
     panel.with_transformation(_organize({**heads, **names}, hidden))
-    panel.sort_by([common.TableSortByFieldState().display_name(head).desc(False) for head in heads.values()])
     built = _finish(panel, at, texts, shown, limits or {})
     config = _config(built)
-    config.overrides.append(fields.columns_of_names())
+    config.overrides += _names(keys, values or {})
     for one in () if labels_only else shown:
         none = (missing or {}).get(one.title, "")
-        properties = [*_unit(one.signal.unit), fields.width(one.title, one.signal.unit, len(none))]
+        properties = [*_unit(one.signal.unit), fields.width_of(one.title, one.signal.unit, none)]
         mappings: list[d.ValueMapping] = []
         if limits and one.title in limits:
             limit = limits[one.title]
@@ -155,11 +163,6 @@ def columns(
         if mappings:
             properties.append(d.DynamicConfigValue("mappings", mappings))
         config.overrides.append(override(one.title, *properties))
-    if "alertname" in keys:
-        longest = max(len(alert.name) for alert in ALERTS)
-        config.overrides.append(override(LABELS["alertname"], fields.width("", longest=longest)))
-    for label, codes in (values or {}).items():
-        config.overrides.append(override(LABELS[label], d.DynamicConfigValue("mappings", [fields.words(codes)])))
     return built
 
 
@@ -180,24 +183,21 @@ def pivot(
     `values`: words for the codes of the other labels, by the label. `shaded`: cells are the darker the higher the number
     in them. `without`: values of the label that have no column.
     """
-    panel = table.Panel().cell_height(c.TableCellHeight.SM).with_target(_series("A", shown))
-    heads = _heads([key for key in shown.names if key != label])
-    _spread(panel, label, {**heads, **codes}, [*shown.codes, *without])
-    panel.sort_by([common.TableSortByFieldState().display_name(head).desc(False) for head in heads.values()])
+    panel = table.Panel().cell_height(c.TableCellHeight.SM)
+    keys = [key for key in shown.names if key != label]
+    _spread(panel, shown, label, {**_heads(keys), **codes}, without)
     built = _finish(panel, at, texts, [shown], limits or {})
     config = _config(built)
-    config.overrides.append(fields.columns_of_names())
-    if not shaded:  # its columns are all of one width, as of a calendar
-        config.overrides += [override(name, fields.width(name, shown.signal.unit)) for name in codes.values()]
-    config.overrides += [
-        override(LABELS[key], d.DynamicConfigValue("mappings", [fields.words(words)]))
-        for key, words in (values or {}).items()
-    ]
-    if shaded:
+    config.overrides += _names(keys, values or {})
+    if not shaded:
+        config.overrides += [override(name, fields.width_of(name, shown.signal.unit)) for name in codes.values()]
+    else:
         _defaults(built).color = d.FieldColor(d.FieldColorModeId.CONTINUOUS_BLUES)
         _defaults(built).min_val = 0
+        # all of one width, as in a calendar
+        config.overrides += [override(head, fields.NARROW) for head in _heads(keys).values()]
         for name in codes.values():
-            config.overrides.append(override(name, fields.cell("color-background")))
+            config.overrides.append(override(name, fields.cell("color-background"), fields.NARROW))
     for name, limit in (limits or {}).items():
         config.overrides.append(override(name, *fields.red_cell(limit)))
     return built
@@ -211,15 +211,19 @@ def bars(
     codes: Mapping[str, str] | None = None,
     *,
     top: float | None = None,
+    above: bool = False,
 ) -> d.Panel:
-    """A bar with its number for each series by name, or for each value of a label with words in the order of `codes`."""
+    """A bar with its number for each series by name, or for each value of a label with words in the order of `codes`.
+
+    `above`: whether names are above their bars; beside them they have two fifths of the width.
+    """
     panel = (
         bargauge.Panel()
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .orientation(c.VizOrientation.HORIZONTAL)
         .display_mode(c.BarGaugeDisplayMode.BASIC)
         .value_mode(c.BarGaugeValueMode.TEXT)
-        .name_placement(c.BarGaugeNamePlacement.LEFT)
+        .name_placement(c.BarGaugeNamePlacement.TOP if above else c.BarGaugeNamePlacement.LEFT)
         .show_unfilled(False)
         .text(common.VizTextDisplayOptions().title_size(_NAME_SIZE).value_size(_VALUE_SIZE))
         .min(0)
@@ -227,11 +231,11 @@ def bars(
     if top is not None:
         panel.max(top)
     if label is not None and codes is not None:
-        panel.with_target(_series("A", shown))
-        _spread(panel, label, codes, shown.codes)
+        _spread(panel, shown, label, codes)
     else:
-        _in_order(panel, listed(shown.expr, shown))
+        _in_order(panel, listed(or_none(shown.expr) if texts.empty else shown.expr, shown))
     built = _finish(panel, at, texts, [shown])
+    _defaults(built).mappings = [*fields.none_is(texts.empty), fields.nothing(_UNKNOWN)]
     _defaults(built).color = d.FieldColor(d.FieldColorModeId.FIXED, BLUE)
     return built
 
@@ -313,7 +317,10 @@ def buckets(at: d.GridPos, texts: Texts, shown: Shown, *, every: str) -> d.Panel
         .exemplars_color(ORANGE)
         .with_target(_query("A", shown.expr).format(PromQueryFormat.HEATMAP).range().legend_format("{{le}}"))
     )
-    return _finish(panel, at, texts, [shown])
+    built = _finish(panel, at, texts, [shown])
+    defaults = _defaults(built)
+    defaults.unit = defaults.decimals = defaults.no_value = None  # a heatmap knows none of them
+    return built
 
 
 def states(at: d.GridPos, texts: Texts, shown: Shown, meanings: Mapping[float, tuple[str, str]]) -> d.Panel:
@@ -411,36 +418,50 @@ def _heads(labels: Iterable[str]) -> dict[str, str]:
     return {label: LABELS[label.removesuffix("_name")] for label in labels}
 
 
+def _names(
+    labels: Sequence[str], values: Mapping[str, Mapping[str, str]]
+) -> list[d.DashboardFieldConfigSourceOverrides]:
+    """How columns of names look: their widths, and words for their codes."""
+    found = [fields.columns_of_names()]
+    longest = {**SHORT, "alertname": max((alert.name for alert in ALERTS), key=len)}
+    for label, head in _heads(labels).items():
+        properties = [fields.width(head, longest[label])] if label in longest else []
+        if label in values:
+            properties.append(d.DynamicConfigValue("mappings", [fields.words(values[label])]))
+        if properties:
+            found.append(override(head, *properties))
+    return found
+
+
 def _legend(shown: Shown) -> str:
     return " ".join(f"{{{{{label}}}}}" for label in shown.names) or shown.title
-
-
-def _series(ref: str, shown: Shown) -> prometheus.Dataquery:
-    return _query(ref, shown.expr).format(PromQueryFormat.TIME_SERIES).instant().legend_format(_legend(shown))
 
 
 def _in_order(panel: stat.Panel | bargauge.Panel, expr: str) -> None:
     """Make a field of each series, in the order of their keys: Prometheus gives them in none."""
     panel.with_target(_query("A", expr).format(PromQueryFormat.TABLE).instant())
-    panel.with_transformation(d.DataTransformerConfig("sortBy", options={"fields": {}, "sort": [{"field": "key"}]}))
+    panel.with_transformation(_BY_KEY)
     matrix = {"columnField": "key", "rowField": "Time", "valueField": "Value"}
     panel.with_transformation(d.DataTransformerConfig("groupingToMatrix", options=matrix))
 
 
 def _spread(
-    panel: table.Panel | bargauge.Panel, label: str, names: Mapping[str, str], hidden: Iterable[str] = ()
+    panel: table.Panel | bargauge.Panel, shown: Shown, label: str, names: Mapping[str, str], without: Iterable[str] = ()
 ) -> None:
-    """Make one row of the series that differ in this label alone, and one table of the rows."""
+    """Make one row of the series that differ in this label alone, one table of the rows, and put them in order."""
+    expr = listed(shown.expr, shown, label)
+    panel.with_target(_query("A", expr).format(PromQueryFormat.TIME_SERIES).instant().legend_format(_legend(shown)))
     panel.with_transformation(
         d.DataTransformerConfig("labelsToFields", options={"mode": "columns", "valueLabel": label})
     )
     panel.with_transformation(d.DataTransformerConfig("merge", options={}))
-    panel.with_transformation(_organize(names, ["Time", *hidden]))
+    panel.with_transformation(_BY_KEY)
+    panel.with_transformation(_organize(names, [*shown.codes, *without]))
 
 
 def _organize(names: Mapping[str, str], hidden: Iterable[str]) -> d.DataTransformerConfig:
     options: dict[str, Any] = {
-        "excludeByName": dict.fromkeys(hidden, True),
+        "excludeByName": dict.fromkeys(("Time", "key", *hidden), True),
         "indexByName": {name: place for place, name in enumerate(names)},
         "renameByName": dict(names),
     }

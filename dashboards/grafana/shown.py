@@ -51,8 +51,8 @@ class Shown:
     place: bool = False
 
     @property
-    def expr(self) -> str:
-        """PromQL, with the names of the labels' codes."""
+    def bare(self) -> str:
+        """PromQL, without the names of the labels' codes."""
         expr = self.signal.expr
         if self.by is not None:
             expr = total(self.by, expr) if self.by else f"sum({expr})"
@@ -60,9 +60,14 @@ class Shown:
             expr = f"({expr}) * {self.scale:g}" if self.scale > 1 else f"({expr}) / {1 / self.scale:g}"
         if self.positive:
             expr = f"({expr}) > 0"
-        expr = named(expr, self.labels)
+        return expr
+
+    @property
+    def expr(self) -> str:
+        """PromQL, with the names of the labels' codes."""
+        expr = named(self.bare, self.labels)
         if self.place:
-            for topic, words in TOPICS.items():
+            for topic, words in TOPICS.items() if "topic" in self.labels else ():
                 expr = f'label_replace({expr}, "topic", "{words}", "topic", "{topic}")'
             parts = ", ".join(f'"{name}"' for name in _names(self.labels) if name in _PLACE)
             expr = f'label_join({expr}, "{PLACE}", " ", {parts})'
@@ -139,23 +144,26 @@ def or_none(expr: str) -> str:
     return f"({expr}) or on () {none}"
 
 
-def or_said(exprs: Sequence[str], labels: Sequence[str], empty: str) -> str:
-    """The first expression, and what rows of a table say beside its values, in the last of these labels.
+def or_said(shown: Sequence[Shown], empty: str) -> str:
+    """The first of what is shown, and what rows of a table say beside its values, under its last name.
 
     `empty`, if no expression has a value while every chosen program reports. That it is unknown, of a program that no
     worker shows. The value of such a row is NONE.
     """
-    found = " or ".join(f"({expr})" for expr in exprs)
-    said = f'label_replace({NONE} * ({_ALL_REPORT} unless on () ({found})), "{labels[-1]}", "{empty}", "", "")'
-    if "program" in labels:
+    first, label = shown[0], shown[0].names[-1]
+    found = " or ".join(f"({one.bare})" for one in shown)
+    said = f'label_replace({NONE} * ({_ALL_REPORT} unless on () ({found})), "{label}", "{empty}", "", "")'
+    if "program" in first.labels:
         silent = f"{NONE} * group by (program) ({pipeline.SILENT_SINCE.expr})"
-        said = f'{said} or label_replace({silent}, "{labels[-1]}", "{UNKNOWN}", "", "")'
-    return f"({exprs[0]}) or {said}"
+        of_program = f"$1 {UNKNOWN}" if first.place else UNKNOWN
+        said = f'{said} or label_replace({silent}, "{label}", "{of_program}", "program", "(.*)")'
+    return f"({first.expr}) or {said}"
 
 
-def listed(expr: str, shown: Shown) -> str:
-    """The expression with a label `key`: its names, or its title if it has none, to be sorted by and read."""
-    if not shown.labels:
+def listed(expr: str, shown: Shown, without: str = "") -> str:
+    """The expression with a label `key`: its names but for one, or its title if it has none, to be sorted by and read."""
+    names = [name for name in shown.names if name != without]
+    if not names:
         return f'label_replace({expr}, "key", "{shown.title}", "", "")'
-    parts = ", ".join(f'"{name}"' for name in shown.names)
+    parts = ", ".join(f'"{name}"' for name in names)
     return f'label_join({expr}, "key", " ", {parts})'

@@ -33,7 +33,7 @@ class Look(NamedTuple):
 LOOKS: dict[Unit, Look] = {
     "count": Look("locale", 0),
     "seconds": Look("s", 1),
-    "timestamp": Look("dateTimeAsIsoNoDateIfToday", None),
+    "timestamp": Look("time:D MMM HH:mm", None),
     "ratio": Look("percentunit", 0),
     "per_second": Look("eps", 1),
     "minutes": Look("m", 1),
@@ -109,7 +109,6 @@ TOPICS = {"dispatch": "Dispatch", "status": "Unit status", "followup": "Follow-u
 
 CASE_KINDS = {"encounter": "Encounter", "overdose": "Overdose", "case_management": "Case management"}
 SEVERITIES = {"critical": "Critical", "warning": "Warning", "none": "No other fires"}
-AUDIENCES = {"supervisors": "Supervisors", "program_managers": "Program managers", "operators": "Operators"}
 REASONS = {
     "not_json": "Not JSON",
     "not_an_object": "Not an object",
@@ -149,8 +148,19 @@ LABELS = {
     "version": "Version",
     "alertname": "Alert",
     "severity": "Severity",
-    "audience": "For",
     "place": "Where",
+}
+
+
+#: The longest text of columns of names that are all short. Others share the room that is left.
+SHORT = {
+    "program": "a_program_12",
+    "followup": "365 days",
+    "window": "30 days",
+    "topic": "Unit status",
+    "level": "3",
+    "version": "10.10.10",
+    "severity": "Warning",
 }
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from dashboards.build import ROOT
 from tests.grafana.draw import Answer, Drawing, Drawn, draw
@@ -16,6 +16,7 @@ BOARDS: dict[str, Json] = {
     file.stem: json.loads(file.read_text())
     for file in sorted((ROOT / "dashboards" / "grafana" / "dashboards").glob("*.json"))
 }
+_KIND: dict[str, Literal["query", "query_range"]] = {"instant": "query", "range": "query_range"}
 #: Pixels at the sides of a page.
 _SIDES = 32
 
@@ -53,17 +54,14 @@ class Seen:
         return [*cells, *readings, *self.drawn.legend, *([self.drawn.no_data] if self.drawn.no_data else [])]
 
 
-def look(scene: Scene, windows: Iterable[int] = (1280, 1920), *, boards: Iterable[str] = tuple(BOARDS)) -> list[Seen]:
+def look(scene: Scene, windows: Sequence[int] = (1280, 1920), *, boards: Iterable[str] = tuple(BOARDS)) -> list[Seen]:
     """All panels in a scene, at these widths of the window."""
-    found: list[tuple[int, str, Asked]] = [
-        (window, uid, asked)
-        for window in windows
-        for uid in boards
-        for asked in ask(scene, BOARDS[uid], width=window - _SIDES)
-    ]
-    drawn = draw([_drawing(asked, window) for window, _, asked in found])
+    asked = [(uid, one) for uid in boards for one in ask(scene, BOARDS[uid], width=max(windows) - _SIDES)]
+    found = [(window, uid, one) for window in windows for uid, one in asked]
+    drawn = draw([_drawing(one, window) for window, _, one in found])
     return [
-        Seen(scene.name, window, uid, asked.panel, one) for (window, uid, asked), one in zip(found, drawn, strict=True)
+        Seen(scene.name, window, uid, one.panel, picture)
+        for (window, uid, one), picture in zip(found, drawn, strict=True)
     ]
 
 
@@ -72,5 +70,4 @@ def _drawing(asked: Asked, window: int) -> Drawing:
 
 
 def _answer(question: Any, data: Any) -> Answer:
-    kind = "query" if question.kind == "instant" else "query_range"
-    return Answer(question.ref, kind, question.expr, data, question.start, question.end, question.step)
+    return Answer(question.ref, _KIND[question.kind], question.expr, data, question.start, question.end, question.step)

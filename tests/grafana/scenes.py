@@ -311,6 +311,7 @@ def ended(series: Series, at: int) -> dict[Labels, list[Change]]:
 def spliced(earlier: Series, later: Series) -> dict[Labels, list[Change]]:
     """Alerts as they were until half an hour ago, and then as others were, which know of no `for` before they begin."""
     at = NOW - HOUR // 2
+    earlier = {labels: changes for labels, changes in earlier.items() if "alertname" in dict(labels)}
     found = dict(ended(earlier, at))
     for labels, changes in later.items():
         then = [value for moment, value in changes if moment <= at]
@@ -346,7 +347,7 @@ def many(folder: Path) -> tuple[list[Profile], list[e.Event]]:
 
 def renamed(raw: dict[str, Any], number: int) -> dict[str, Any]:
     """A program file with long names, and few areas for each team: there are many programs."""
-    raw["program"] = long_code(f"{raw['program']}_{number}")
+    raw["program"] = f"{raw['program']}_{number}"
     raw["name"] = long_name(f"{raw['name']} {number}")
     for team in raw["teams"]:
         team["code"] = long_code(team["code"])

@@ -10,7 +10,7 @@ from dashboards.grafana.style import ATTEMPT_RESULTS, CASE_KINDS, DUE_RESULTS, F
 from dashboards.thresholds import Thresholds
 
 _TO_DO = {state: text for state, text in FOLLOWUP_STATES.items() if state != "scheduled"}
-_WINDOWS = {"7d": "Last 7 days", "30d": "Last 30 days"}
+_WINDOWS = {"7d": "7 days", "30d": "30 days"}
 
 
 def board(thresholds: Thresholds) -> Board:
@@ -46,15 +46,15 @@ def board(thresholds: Thresholds) -> Board:
                 GridPos(x=15, y=0, w=9, h=5),
                 Texts(title=f"Next lapse (red: under {left / 3600:g} h)", empty="none is open or overdue"),
                 [
-                    Shown(signal=followups.TIME_TO_LAPSE, name="In"),
-                    Shown(signal=followups.NEXT_LAPSE, name="At", scale=1000),
+                    Shown(signal=followups.TIME_TO_LAPSE, name="In", place=True),
+                    Shown(signal=followups.NEXT_LAPSE, name="At", scale=1000, place=True),
                 ],
                 limits={"In": Limit(left, f"{left / 3600:g} h", below=True)},
             ),
             pivot(
                 GridPos(x=0, y=5, w=12, h=9),
                 Texts(title="By team and checkpoint"),
-                Shown(signal=followups.FOLLOWUPS),
+                Shown(signal=followups.FOLLOWUPS, place=True),
                 "state",
                 FOLLOWUP_STATES,
                 limits={"Overdue": Limit(overdue, f"{overdue:g}"), "Missed": Limit(missed, f"{missed:g}")},
@@ -67,15 +67,14 @@ def board(thresholds: Thresholds) -> Board:
                 _TO_DO,
                 limits={"Overdue": Limit(overdue, f"{overdue:g}"), "Missed": Limit(missed, f"{missed:g}")},
             ),
-            pivot(
-                GridPos(x=0, y=14, w=9, h=9),
-                Texts(title="Compliance over 7 and 30 days"),
-                Shown(signal=followups.COMPLIANCE),
-                "window",
-                _WINDOWS,
+            columns(
+                GridPos(x=0, y=23, w=12, h=9),
+                Texts(title="Compliance over 7 and 30 days", empty="none was due"),
+                [Shown(signal=followups.COMPLIANCE, name="Compliance", place=True)],
+                values={"window": _WINDOWS},
             ),
             pivot(
-                GridPos(x=9, y=14, w=15, h=9),
+                GridPos(x=0, y=14, w=24, h=9),
                 Texts(title="Follow-ups due over 7 and 30 days, by result"),
                 Shown(signal=followups.DUE),
                 "result",
@@ -83,14 +82,15 @@ def board(thresholds: Thresholds) -> Board:
                 values={"window": _WINDOWS},
             ),
             bars(
-                GridPos(x=0, y=23, w=6, h=8),
+                GridPos(x=12, y=23, w=6, h=9),
                 Texts(title="Attempts by result"),
                 Shown(signal=followups.ATTEMPTS, by="result"),
                 "result",
                 ATTEMPT_RESULTS,
+                above=True,
             ),
             columns(
-                GridPos(x=6, y=23, w=8, h=8),
+                GridPos(x=0, y=32, w=12, h=8),
                 Texts(title="Outreach by area", empty="no attempts"),
                 [
                     Shown(signal=followups.OUTREACH, name="Attempts", positive=True),
@@ -98,16 +98,17 @@ def board(thresholds: Thresholds) -> Board:
                 ],
             ),
             stats(
-                GridPos(x=14, y=23, w=5, h=8),
+                GridPos(x=12, y=32, w=12, h=8),
                 Texts(title="Individual located", empty="no attempts"),
                 Shown(signal=followups.LOCATED_SHARE),
             ),
             bars(
-                GridPos(x=19, y=23, w=5, h=8),
+                GridPos(x=18, y=23, w=6, h=9),
                 Texts(title="Active cases"),
                 Shown(signal=followups.CASES, by="kind"),
                 "kind",
                 CASE_KINDS,
+                above=True,
             ),
         ],
     )

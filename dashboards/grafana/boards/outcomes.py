@@ -34,7 +34,7 @@ def board(thresholds: Thresholds) -> Board:
             stats(
                 GridPos(x=18, y=0, w=6, h=5),
                 Texts(
-                    title=f"Without an outcome (red: {unrecorded:.0%}+)",
+                    title=f"No outcome (red: {unrecorded:.0%}+)",
                     empty="no calls closed",
                     alerts=["OutcomeNotRecorded"],
                 ),
@@ -54,6 +54,7 @@ def board(thresholds: Thresholds) -> Board:
                 Shown(signal=outcomes.CLOSED, by="outcome"),
                 "outcome",
                 OUTCOMES,
+                above=True,
             ),
             bars(
                 GridPos(x=12, y=18, w=12, h=9),
@@ -66,11 +67,13 @@ def board(thresholds: Thresholds) -> Board:
                 GridPos(x=0, y=27, w=8, h=8),
                 Texts(title="Transports by destination"),
                 Shown(signal=outcomes.TRANSPORTS, by="destination"),
+                above=True,
             ),
             bars(
                 GridPos(x=8, y=27, w=8, h=8),
                 Texts(title="Referrals by service"),
                 Shown(signal=outcomes.REFERRALS, by="service"),
+                above=True,
             ),
             columns(
                 GridPos(x=16, y=27, w=8, h=8),

@@ -7,7 +7,6 @@ from dashboards.grafana.frame import Board
 from dashboards.grafana.panels import ALERT_OF_ROW, columns, lines, pivot, states, stats
 from dashboards.grafana.shown import Limit, Shown, Texts
 from dashboards.grafana.style import (
-    AUDIENCES,
     BLUE,
     FIELDS,
     INTERVALS,
@@ -36,19 +35,19 @@ def board(thresholds: Thresholds) -> Board:
         refresh="10s",
         panels=[
             stats(
-                GridPos(x=0, y=0, w=5, h=6),
+                GridPos(x=0, y=0, w=4, h=6),
                 Texts(title="Workers"),
                 Shown(signal=pipeline.WORKERS_READY),
                 special={0: ("not ready", ORANGE), 1: ("ready", BLUE)},
             ),
             stats(
-                GridPos(x=5, y=0, w=4, h=6),
+                GridPos(x=4, y=0, w=4, h=6),
                 Texts(title="Scrapes"),
                 Shown(signal=pipeline.WORKERS_UP),
                 special={0: ("down", RED), 1: ("up", BLUE)},
             ),
             pivot(
-                GridPos(x=9, y=0, w=7, h=6),
+                GridPos(x=8, y=0, w=8, h=6),
                 Texts(title=f"Feeds' last event (red: {words(silence)}+ ago)"),
                 Shown(signal=pipeline.FEED_AGE),
                 "topic",
@@ -61,11 +60,11 @@ def board(thresholds: Thresholds) -> Board:
                 [
                     Shown(
                         signal=pipeline.ALERTS_FIRING,
-                        by="severity alertname audience program topic instance",
+                        by="severity alertname program topic instance",
                         place=True,
                     )
                 ],
-                values={"severity": SEVERITIES, "audience": AUDIENCES},
+                values={"severity": SEVERITIES},
                 labels_only=True,
             ),
             lines(
@@ -90,7 +89,7 @@ def board(thresholds: Thresholds) -> Board:
                 {0: ("not ready", ORANGE), 1: ("ready", BLUE)},
             ),
             columns(
-                GridPos(x=12, y=14, w=6, h=6),
+                GridPos(x=12, y=14, w=7, h=6),
                 Texts(title="Recovery"),
                 [
                     Shown(signal=pipeline.RECOVERY_REMAINING, name="Left to read"),
@@ -100,8 +99,8 @@ def board(thresholds: Thresholds) -> Board:
                 missing={"Last took": "none yet"},
             ),
             lines(
-                GridPos(x=18, y=14, w=6, h=6),
-                Texts(title="Recovery: records read a second"),
+                GridPos(x=19, y=14, w=5, h=6),
+                Texts(title="Recovery speed"),
                 [Shown(signal=pipeline.RECOVERY_SPEED)],
             ),
             columns(
@@ -145,7 +144,7 @@ def board(thresholds: Thresholds) -> Board:
             ),
             columns(
                 GridPos(x=20, y=20, w=4, h=6),
-                Texts(title="Workers by version"),
+                Texts(title="Versions"),
                 [Shown(signal=pipeline.VERSIONS, name="Workers")],
             ),
         ],

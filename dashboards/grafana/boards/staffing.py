@@ -38,7 +38,7 @@ def board(thresholds: Thresholds) -> Board:
             stats(
                 GridPos(x=12, y=0, w=6, h=4),
                 Texts(
-                    title=f"Share of calls unmet (red: {unmet:.0%}+)",
+                    title=f"Share unmet (red: {unmet:.0%}+)",
                     empty="no calls closed",
                     alerts=["UnmetDemandHigh"],
                 ),
@@ -50,10 +50,10 @@ def board(thresholds: Thresholds) -> Board:
                 Texts(title="Calls received"),
                 Shown(signal=staffing.RECEIVED, by="program"),
             ),
-            bars(
+            columns(
                 GridPos(x=18, y=0, w=6, h=8),
-                Texts(title="Planned, and no unit available"),
-                Shown(signal=staffing.MINUTES_WITHOUT_UNIT),
+                Texts(title="Planned, none available"),
+                [Shown(signal=staffing.MINUTES_WITHOUT_UNIT, name="Time", place=True)],
             ),
             lines(
                 GridPos(x=0, y=8, w=14, h=9),
@@ -67,9 +67,10 @@ def board(thresholds: Thresholds) -> Board:
             ),
             bars(
                 GridPos(x=14, y=8, w=10, h=9),
-                Texts(title="Utilisation: committed time out of on-duty time"),
+                Texts(title="Utilisation: committed time out of on-duty time", empty="no unit was on duty"),
                 Shown(signal=staffing.UTILISATION),
                 top=1,
+                above=True,
             ),
             bars(
                 GridPos(x=0, y=17, w=8, h=9),
@@ -77,6 +78,7 @@ def board(thresholds: Thresholds) -> Board:
                 Shown(signal=staffing.UNMET_BY_REASON, by="result"),
                 "result",
                 _UNMET,
+                above=True,
             ),
             bars(
                 GridPos(x=8, y=17, w=8, h=9),
@@ -84,6 +86,7 @@ def board(thresholds: Thresholds) -> Board:
                 Shown(signal=staffing.DEMAND_BY_RESULT, by="result"),
                 "result",
                 RESULTS,
+                above=True,
             ),
             bars(
                 GridPos(x=16, y=17, w=8, h=9),
@@ -91,6 +94,7 @@ def board(thresholds: Thresholds) -> Board:
                 Shown(signal=staffing.DEMAND_TODAY, by="result"),
                 "result",
                 RESULTS,
+                above=True,
             ),
             pivot(
                 GridPos(x=0, y=26, w=12, h=25),
