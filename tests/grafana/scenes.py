@@ -10,10 +10,12 @@ from __future__ import annotations
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -156,13 +158,13 @@ def ask(
     """
     begin = beginning(dashboard, scene.now) if since is None else since
     view = View(begin, scene.now, width, variables or {})
-    return [
-        Asked(
-            panel,
-            {q.ref: (q, answer(scene.prometheus, q.path, q.parameters)) for q in questions(dashboard, panel, view)},
-        )
-        for panel in dashboard["panels"]
-    ]
+    asked = [list(questions(dashboard, panel, view)) for panel in dashboard["panels"]]
+    with ThreadPoolExecutor(2) as pool:  # a browser asks for several at once too
+        data = pool.map(lambda one: answer(scene.prometheus, one.path, one.parameters), chain.from_iterable(asked))
+        return [
+            Asked(panel, {one.ref: (one, next(data)) for one in those})
+            for panel, those in zip(dashboard["panels"], asked, strict=True)
+        ]
 
 
 def waiting() -> Iterator[e.Event]:

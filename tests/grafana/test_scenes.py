@@ -18,7 +18,7 @@ from tests.grafana.told import DAY, HOUR, MINUTE
 from tests.integration.harness import require_prometheus
 from tests.rules.tools import run
 
-pytestmark = pytest.mark.grafana
+pytestmark = [pytest.mark.grafana, pytest.mark.slow]
 
 BOARDS = {file.stem: json.loads(file.read_text()) for file in (ROOT / "dashboards/grafana/dashboards").glob("*.json")}
 
