@@ -26,8 +26,8 @@ Series = Mapping[Labels, Sequence[Change]]
 _ENDED = 0x7FF0000000000002
 #: The name of the only block: any that is well formed.
 _NAME = "01CAREWATCH000000000000000"
-#: Samples of a chunk at most. Prometheus reads a chunk from its start.
-_MOST = 480
+#: Samples of a chunk at most, as Prometheus has it: it reads a chunk from its start.
+_MOST = 120
 
 
 class Span(NamedTuple):

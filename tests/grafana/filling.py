@@ -130,7 +130,7 @@ def beginning(dashboard: Json, now: float) -> float:
 def pixels(columns: int, width: float) -> int:
     """The width of a panel."""
     column = (width - _MARGIN * (_COLUMNS - 1)) / _COLUMNS
-    return round(columns * column + _MARGIN * (columns - 1))
+    return int(columns * column + _MARGIN * (columns - 1) + 0.5)
 
 
 def milliseconds(duration: str) -> int:

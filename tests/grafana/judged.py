@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import yaml
@@ -27,6 +28,7 @@ _ADDS = re.compile(r"sum by \(([\w, ]+)\) \(max by \(([\w, ]+)\) \((\w+)(\{.*\})
 _Found = dict[Labels, dict[int, float]]
 
 
+@cache
 def rules(kind: str) -> list[Rule]:
     """The shipped rules of a kind: `record` or `alert`."""
     groups = yaml.safe_load(RULES.read_text())["groups"]
@@ -54,13 +56,20 @@ def added(series: Series) -> dict[Labels, list[Change]]:
     return found
 
 
+def looked_at(series: Series) -> Series:
+    """What the rules ask Prometheus for, of these series."""
+    names = {word for rule in [*_others(), *rules("alert")] for word in re.findall(r"[\w:]+", rule["expr"])}
+    return {labels: changes for labels, changes in series.items() if labels[0][1] in names}
+
+
 def recorded(prometheus: str, spans: Sequence[Span]) -> dict[Labels, list[Change]]:
-    """What the other recording rules give at these times."""
+    """What the other recording rules give at these times. No alert asks for it: the server does not have it."""
     at = times(spans)
-    asked = [rule for rule in rules("record") if not _ADDS.fullmatch(rule["expr"])]
+    for rule in _others():
+        assert not any(rule["record"] in alert["expr"] for alert in rules("alert"))
     return {
         named(rule["record"], *labels): _changes(at, [values.get(moment) for moment in at])
-        for rule, series in _asked(prometheus, asked, spans)
+        for rule, series in _asked(prometheus, _others(), spans)
         for labels, values in series.items()
     }
 
@@ -79,6 +88,10 @@ def alerts(prometheus: str, spans: Sequence[Span]) -> dict[Labels, list[Change]]
                 if any(values_of):
                     found[named("ALERTS", *own.items(), ("alertstate", state))] = _changes(at, values_of)
     return found
+
+
+def _others() -> list[Rule]:
+    return [rule for rule in rules("record") if not _ADDS.fullmatch(rule["expr"])]
 
 
 def _asked(prometheus: str, asked: list[Rule], spans: Sequence[Span]) -> list[tuple[Rule, _Found]]:

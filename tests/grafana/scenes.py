@@ -10,10 +10,12 @@ from __future__ import annotations
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -27,7 +29,7 @@ from streams import programs
 from streams.programs import UNRECORDED, Profile
 from tests.grafana.blocks import Change, Labels, Series, Span, write_block
 from tests.grafana.filling import Chosen, Json, Question, View, answer, beginning, questions
-from tests.grafana.judged import added, alerts, recorded
+from tests.grafana.judged import added, alerts, looked_at, recorded
 from tests.grafana.told import DAY, HOUR, INSTANCE, MINUTE, Told, named, readings, times
 from tests.integration.harness import PROFILES, PROGRAMS
 from tests.integration.seldom import what_seldom_happens
@@ -156,13 +158,13 @@ def ask(
     """
     begin = beginning(dashboard, scene.now) if since is None else since
     view = View(begin, scene.now, width, variables or {})
-    return [
-        Asked(
-            panel,
-            {q.ref: (q, answer(scene.prometheus, q.path, q.parameters)) for q in questions(dashboard, panel, view)},
-        )
-        for panel in dashboard["panels"]
-    ]
+    asked = [list(questions(dashboard, panel, view)) for panel in dashboard["panels"]]
+    with ThreadPoolExecutor(2) as pool:  # a browser asks for several at once too
+        data = pool.map(lambda one: answer(scene.prometheus, one.path, one.parameters), chain.from_iterable(asked))
+        return [
+            Asked(panel, {one.ref: (one, next(data)) for one in those})
+            for panel, those in zip(dashboard["panels"], asked, strict=True)
+        ]
 
 
 def waiting() -> Iterator[e.Event]:
@@ -208,11 +210,11 @@ class Stage:
             case "down":
                 series, judged = ended(self._week, NOW - DOWN), ended(self._judged_week, NOW - DOWN)
                 series[UP] = [*self._week[UP], (NOW - DOWN, 0.0)]
-                lately = NOW - HOUR
-                with self._server(
-                    "down-recorded", [(series, thin(NOW - SCRAPED)), (judged, thin(NOW - SCRAPED))]
-                ) as at:
-                    return self._serve(name, series, judged | spliced(judged, alerts(at, readings(lately, NOW))))
+                asked = looked_at({**series, **judged})
+                with self._server("down-judged", [(asked, thin(NOW - SCRAPED))]) as server:
+                    lately = alerts(server, readings(NOW - HOUR, NOW))
+                before = {labels: changes for labels, changes in self._judged_week.items() if labels[0][1] == "ALERTS"}
+                return self._serve(name, series, judged | spliced(before, lately))
             case "one":
                 one = "seattle"
                 profiles = [PROFILES[one]]
@@ -224,7 +226,7 @@ class Stage:
                 begin = NOW - RECENT
                 profiles, events = many(self._folder / "programs")
                 told = Told(profiles)
-                told.tell(events, times(readings(begin, NOW)))
+                told.tell(events, times(readings(begin, NOW)), often(begin))
                 return self._serve(name, told.series, self._judged(name, told.series, begin), profiles, events, begin)
         assert name == "nothing"
         return self._serve(name, {}, {})
@@ -240,7 +242,7 @@ class Stage:
     @cached_property
     def _week(self) -> dict[Labels, list[Change]]:
         told = Told(list(PROFILES.values()))
-        told.tell(self._events, sorted({*times(readings(NOW - SCRAPED, NOW)), *GAP_AT_START, *GAP_IN_MIDDLE}))
+        told.tell(self._events, {*times(readings(NOW - SCRAPED, NOW)), *GAP_AT_START, *GAP_IN_MIDDLE}, often())
         return told.series
 
     @cached_property
@@ -249,13 +251,11 @@ class Stage:
 
     def _judged(self, name: str, series: Series, begin: int) -> dict[Labels, list[Change]]:
         """What the rules make of the series."""
-        spans, looked = thin(begin), readings(begin, NOW)
         found = added(series)
-        with self._server(f"{name}-raw", [(series, spans)]) as server:
-            found |= recorded(server, looked)
+        looked = readings(begin, NOW)
         seldom = [span._replace(step=3 * HOUR) if span.step == HOUR else span for span in looked]
-        with self._server(f"{name}-recorded", [(series, spans), (found, spans)]) as server:
-            return found | alerts(server, seldom)
+        with self._server(f"{name}-judged", [(looked_at({**series, **found}), thin(begin))]) as server:
+            return found | recorded(server, looked) | alerts(server, seldom)
 
     def _serve(
         self,
@@ -295,6 +295,12 @@ def sampled(begin: int, gap: tuple[int, int] | None = None) -> list[Span]:
         return [Span(begin, NOW, SCRAPE)]
     long_ago = [(begin, recent - 1)] if gap is None else [(begin, gap[0]), (gap[1], recent - 1)]
     return [*(Span(start, end, MINUTE) for start, end in long_ago), Span(recent, NOW, SCRAPE)]
+
+
+def often(begin: int = NOW - SCRAPED) -> list[int]:
+    """When the counts of the pipeline are read."""
+    recent = max(begin, NOW - RECENT)
+    return [*range(begin, recent, 10 * MINUTE), *range(recent, NOW + 1, MINUTE)]
 
 
 def thin(begin: int) -> list[Span]:

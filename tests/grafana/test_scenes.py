@@ -11,14 +11,14 @@ import pytest
 
 from dashboards.build import ROOT
 from tests.grafana.blocks import Change, Labels, Span, write_block
-from tests.grafana.filling import answer, interval, long, short
+from tests.grafana.filling import Json, View, answer, chosen, interval, long, pixels, questions, short
 from tests.grafana.judged import rules
 from tests.grafana.scenes import DOWN, NAMES, NOW, WAITED, Scene, Stage, ask
 from tests.grafana.told import DAY, HOUR, MINUTE
 from tests.integration.harness import require_prometheus
 from tests.rules.tools import run
 
-pytestmark = pytest.mark.grafana
+pytestmark = [pytest.mark.grafana, pytest.mark.slow]
 
 BOARDS = {file.stem: json.loads(file.read_text()) for file in (ROOT / "dashboards/grafana/dashboards").glob("*.json")}
 
@@ -147,21 +147,63 @@ def test_a_block_is_read_by_promtool(tmp_path: Path) -> None:
 
 
 def test_intervals() -> None:
-    week = 7 * DAY * 1000
-    assert [interval(week, points, 15_000) // 1000 for points in (1920, 947, 805, 500, 100)] == [
-        300,
-        600,
-        900,
-        1200,
-        7200,
+    """As a real Grafana 9 had them: the seconds of a range, the width of a panel in pixels, the interval in seconds."""
+    week, hours, days = 7 * DAY, 6 * HOUR, 2 * DAY
+    measured = [
+        *((week, *each) for each in ((299, 1800), (375, 1800), (452, 1200), (605, 900), (758, 900), (912, 600))),
+        *((week, *each) for each in ((1065, 600), (1218, 600), (1831, 300))),
+        *((hours, *each) for each in ((299, 60), (452, 60), (605, 30), (912, 20))),
+        *((days, *each) for each in ((299, 600), (452, 300), (605, 300), (912, 120))),
     ]
-    assert [interval(hours * HOUR * 1000, 947, 15_000) // 1000 for hours in (1, 3, 6, 24)] == [15, 15, 20, 120]
-    assert interval(week, 947, HOUR * 1000) == HOUR * 1000
+    assert [interval(shown * 1000, points, 5_000) for shown, points, _ in measured] == [
+        s * 1000 for _, _, s in measured
+    ]
+    assert [pixels(columns, 1831) for columns in (4, 5, 6, 7, 8, 9, 10)] == [299, 375, 452, 528, 605, 682, 758]
+
+
+def test_durations() -> None:
     assert [short(ms) for ms in (15_000, 90_000, 600_000, 3_600_000, DAY * 1000)] == ["15s", "1m", "10m", "1h", "1d"]
     assert [long(ms) for ms in (35_000, 60_000, 615_000, 3_615_000)] == ["35s", "1m0s", "10m15s", "1h0m15s"]
 
 
+EVERYTHING = (
+    "[$program|$interval|$__range|$__range_s|${__range_ms}|$__interval|$__interval_ms|$__rate_interval|"
+    "${__from}|${__to}|${__from:date:seconds}|$unknown]"
+)
 VARIABLES = [
     {"name": "program", "multi": True, "includeAll": True, "allValue": ".*", "current": {"value": ["$__all"]}},
     {"name": "interval", "multi": False, "includeAll": False, "current": {"value": "received_to_on_scene"}},
 ]
+
+
+@pytest.mark.parametrize("kind", ["instant", "range"])
+def test_everything_is_filled(kind: str) -> None:
+    dashboard: Json = {"templating": {"list": VARIABLES}}
+    panel: Json = {"gridPos": {"w": 12}, "targets": [{"refId": "A", "expr": EVERYTHING, kind: True}]}
+    since, until = 1_772_053_207.0, 1_772_658_007.0
+    (question,) = questions(dashboard, panel, View(since, until, 1831, scrape="15s"))
+    assert question.expr == (
+        "[.*|received_to_on_scene|604800s|604800|604800000|10m|600000|10m15s|"
+        "1772053207000|1772658007000|1772053207|$unknown]"
+    )
+    aligned = (1_772_053_200.0, 1_772_658_000.0, 600.0)
+    assert question[3:] == (aligned if kind == "range" else (since, until, 600.0))
+
+
+def test_what_is_chosen() -> None:
+    program, interval = VARIABLES
+    assert chosen(program, ["$__all"]) == ".*"
+    assert chosen(program, "chicago") == chosen(program, ["chicago"]) == "chicago"
+    assert chosen(program, ["chicago", "a.b"]) == r"(chicago|a\\.b)"
+    assert chosen(interval, "on_scene_to_cleared") == "on_scene_to_cleared"
+
+
+def test_a_panel_has_its_own_points_and_interval() -> None:
+    dashboard: Json = {"templating": {"list": VARIABLES}}
+
+    def step(**panel: object) -> float:
+        targets = [{"refId": "A", "expr": "up", "range": True}]
+        (question,) = questions(dashboard, {"gridPos": {"w": 12}, "targets": targets, **panel}, View(0, 7 * DAY, 1831))
+        return question.step
+
+    assert [step(), step(maxDataPoints=100), step(interval="1h")] == [600, 7200, 3600]

@@ -1,12 +1,13 @@
 """What a worker would have shown over time: events folded as it folds them, and its page read at some times.
 
 Between two readings nothing changes, so they are close where people look closely: the last hour, and the last minutes.
+The counts of the pipeline are read more often, for graphs show their growth by the second.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import accumulate
 from types import SimpleNamespace
 from typing import cast
@@ -21,7 +22,7 @@ from streams import tally
 from streams.clock import SECOND, Micros, micros
 from streams.events import IN_ORDER, AnyEvent, Event
 from streams.programs import Profile
-from streams.read import Family, Spread, counted, current, read
+from streams.read import Family, Spread, Value, counted, current, read
 from streams.state import ProgramState
 from tests.grafana.blocks import Change, Labels, Span
 
@@ -29,7 +30,14 @@ from tests.grafana.blocks import Change, Labels, Span
 INSTANCE = (("instance", "worker:6066"), ("job", "carewatch"))
 MINUTE, HOUR, DAY = 60, 3600, 86400
 #: Every so many seconds, for so long before now.
-_READ = {15: 2 * MINUTE, MINUTE: 70 * MINUTE, 10 * MINUTE: 7 * HOUR, HOUR // 2: 25 * HOUR, HOUR: 1000 * DAY}
+_READ = {
+    15: 2 * MINUTE,
+    MINUTE: 10 * MINUTE,
+    5 * MINUTE: 70 * MINUTE,
+    10 * MINUTE: 7 * HOUR,
+    HOUR // 2: 25 * HOUR,
+    HOUR: 1000 * DAY,
+}
 
 
 def readings(begin: int, now: int) -> list[Span]:
@@ -57,8 +65,8 @@ class Told:
         self.series: dict[Labels, list[Change]] = {}
         bounds = tally.edges(profiles)
         self._states = {profile.program: ProgramState(profile, bounds) for profile in profiles}
-        self._there: dict[tuple[str, m.Metric], set[tuple[str, ...]]] = {}
-        self._names: dict[tuple[m.Metric, tuple[str, ...]], list[Labels]] = {}
+        self._known: defaultdict[tuple[str, str], dict[tuple[str, ...], Value]] = defaultdict(dict)
+        self._names: dict[tuple[str, tuple[str, ...]], list[Labels]] = {}
         self._read: set[str] = set()
         self._pipeline = Pipeline()
         self._recovery = SimpleNamespace(remaining=0, records=4100, completed=1, seconds=2.25)
@@ -66,14 +74,14 @@ class Told:
         worker = SimpleNamespace(ready=True, owner=owner, pipeline=self._pipeline, recovery=self._recovery)
         self._collector = Collector(cast(Worker, worker), "0.1.0")
 
-    def tell(self, events: Iterable[Event], at: Sequence[int]) -> None:
-        """Apply the events in the order of their times, and read at these."""
+    def tell(self, events: Iterable[Event], at: Collection[int], often: Iterable[int] = ()) -> None:
+        """Apply the events in the order of their times, and read at these; the pipeline's counts at others too."""
         feed = sorted(events, key=lambda event: (event.at, IN_ORDER.index(topic_of(event))))
-        place = 0
-        for number, now in enumerate(at):
-            moment = now * SECOND
-            begin = place
-            while place < len(feed) and micros(feed[place].at) <= moment:
+        stamps = [micros(event.at) for event in feed]
+        place = number = 0
+        for now in sorted({*at, *often}):
+            moment, begin = now * SECOND, place
+            while place < len(feed) and stamps[place] <= moment:
                 event = feed[place]
                 assert isinstance(event, AnyEvent)
                 effect = self._states[event.program].apply(event, moment).effect
@@ -81,9 +89,11 @@ class Told:
                     self._pipeline.late[topic_of(event)] += 1
                 place += 1
             self._count(feed[begin:place])
-            self._mishaps(number, last=len(at) - number < 12)
-            for program, state in self._states.items():
-                self._show(program, self._families(state, moment), now)
+            if now in at:
+                self._mishaps(number, last=len(at) - number < 12)
+                number += 1
+                for program, state in self._states.items():
+                    self._show(program, self._families(state, moment), now)
             pipeline: list[Family] = [(m.READY, [((), 1.0)]), *self._collector._pipeline()]
             self._show("", pipeline, now)
             self.series.setdefault((("__name__", "up"), *INSTANCE), [(now, 1.0)])
@@ -120,22 +130,25 @@ class Told:
 
     def _show(self, program: str, families: Iterable[Family], at: int) -> None:
         for metric, samples in families:
+            known = self._known[program, metric.name]
             for labels, value in samples:
-                names = self._names.get((metric, labels))
+                if known.get(labels) == value:
+                    continue
+                known[labels] = value
+                names = self._names.get((metric.name, labels))
                 if names is None:
                     edges = value.bounds if isinstance(value, Spread) else None
-                    names = self._names[metric, labels] = list(_series(metric, labels, edges))
+                    names = self._names[metric.name, labels] = list(_series(metric, labels, edges))
                 if isinstance(value, Spread):
                     counts = list(accumulate(value.counts))
                     for name, count in zip(names, [*counts, counts[-1], value.sum], strict=True):
                         self._change(name, at, count)
                 else:
                     self._change(names[0], at, value)
-            if metric.kind == "gauge":  # what is not there any more; what is counted stays
-                there = {labels for labels, _ in samples}
-                for labels in self._there.get((program, metric), set()) - there:
-                    self._change(self._names[metric, labels][0], at, None)
-                self._there[program, metric] = there
+            if metric.kind == "gauge" and len(samples) < len(known):  # counters stay, and are not all among the samples
+                for labels in known.keys() - {labels for labels, _ in samples}:
+                    del known[labels]
+                    self._change(self._names[metric.name, labels][0], at, None)
 
     def _change(self, name: Labels, at: int, value: float | None) -> None:
         known = self.series.get(name)
