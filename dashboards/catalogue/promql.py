@@ -74,13 +74,14 @@ def counted(metric: Metric, *matchers: str, part: str = "") -> str:
 
     Where Prometheus has no value at the start of the chosen time, it is counted from the first one after it: what came
     before is not known to be of that time. The first value is the lowest, as the counter never falls. It is looked for at
-    each `$__interval`, as reading every sample of a week would take too long, and then in all samples of the last one.
+    each `$__interval`, as reading every sample of a week would take too long, and then at each minute of the last one.
     """
     labels, selector = _labels(metric, part), select(metric, *matchers, part=part)
     end = f"max by ({labels}) (last_over_time({selector}[{LOOK_BACK}]))"
     start = f"max by ({labels}) (last_over_time({selector}[{LOOK_BACK}] offset $__range))"
     first = " or ".join(
-        f"min by ({labels}) (min_over_time({selector}[{window}]))" for window in ("$__range:$__interval", "$__interval")
+        f"min by ({labels}) (min_over_time({selector}[{window}]))"
+        for window in ("$__range:$__interval", "$__interval:1m")
     )
     return f"({end} - ({start} or {first}))"
 

@@ -33,7 +33,7 @@ from dashboards.catalogue.promql import VARIABLES
 from dashboards.catalogue.signal import Unit
 from dashboards.grafana import fields
 from dashboards.grafana.fields import override
-from dashboards.grafana.shown import NONE, UNKNOWN_SINCE, Limit, Shown, Texts, listed, or_none, or_said
+from dashboards.grafana.shown import NONE, SILENT, UNKNOWN_SINCE, Limit, Shown, Texts, listed, or_none, or_said, silent
 from dashboards.grafana.style import BLUE, GREY, LABELS, LOOKS, ORANGE, SHORT
 
 DATASOURCE = c.DataSourceRef("prometheus", "$datasource")
@@ -45,64 +45,36 @@ PLUGIN_VERSION = "12.0.0"
 POINTS = 300
 #: The order of rows, by the names that are read. A table that is sorted by heads has signs in them, which take room.
 _BY_KEY = d.DataTransformerConfig("sortBy", options={"fields": {}, "sort": [{"field": "key"}]})
-#: Pixels: text of bars. As large as fits, it would be cut.
-_NAME_SIZE, _VALUE_SIZE = 13, 15
+#: Pixels: names and values of bars.
+_SMALL, _LARGE = (13, 15), (14, 22)
 #: The least that an axis of whole numbers shows: with less, its ticks are no whole numbers.
 _STEPS = 4
 #: Where nothing can be said; a program that was known a day ago says since when.
 _UNKNOWN = "unknown"
-#: The series of a program that no worker shows, among numbers.
-_SILENT = "unknown"
-_SINCE, _UNKNOWN_SINCE = "time:[since] HH:mm", "time:[unknown since] HH:mm"
+_SINCE = "time:[unknown since] HH:mm"
 
 
-def stats(
-    at: d.GridPos,
-    texts: Texts,
-    shown: Shown,
-    *,
-    limit: Limit | None = None,
-    special: Mapping[float, tuple[str, str]] | None = None,
-) -> d.Panel:
-    """Big numbers, one a series and in the order of their names: what is read from across the room.
-
-    A program that no worker shows is grey and says since when.
-
-    `special`: a text and a colour in place of a value.
-    """
+def number(at: d.GridPos, texts: Texts, shown: Shown, *, limit: Limit | None = None) -> d.Panel:
+    """One big number: what is read from across the room. Grey, and since when, while a program is unknown."""
     panel = (
         stat.Panel()
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .graph_mode(c.BigValueGraphMode.NONE)
         .color_mode(c.BigValueColorMode.BACKGROUND_SOLID)
-        .text_mode(c.BigValueTextMode.VALUE_AND_NAME if shown.labels else c.BigValueTextMode.AUTO)
-        .orientation(c.VizOrientation.HORIZONTAL)  # side by side, some would be wider than others and their text larger
+        .text_mode(c.BigValueTextMode.AUTO)
     )
-    expr = listed(or_none(shown.expr) if texts.empty else shown.expr, shown)
-    if shown.of_programs and shown.labels:
-        expr = f'{expr} or label_replace({UNKNOWN_SINCE}, "key", "$1 {_SILENT}", "program", "(.*)")'
-    elif shown.of_programs:
-        expr = f'{expr} or label_replace(min({UNKNOWN_SINCE}), "key", "{_SILENT}", "", "")'
+    expr = f'{listed(shown.expr, shown)} or label_replace(min({UNKNOWN_SINCE}), "key", "{_UNKNOWN}", "", "")'
     _in_order(panel, expr)
     built = _finish(panel, at, texts, [shown])
     defaults = _defaults(built)
     defaults.color = d.FieldColor(d.FieldColorModeId.THRESHOLDS)
     defaults.thresholds = fields.thresholds(limit)
-    defaults.mappings = [
-        *(fields.limit_texts(limit) + fields.special(special or {}) + fields.none_is(texts.empty)),
-        fields.nothing(_UNKNOWN),
+    defaults.mappings = [fields.nothing(_UNKNOWN)]
+    unknown = [
+        d.DynamicConfigValue("unit", _SINCE),
+        d.DynamicConfigValue("color", d.FieldColor(d.FieldColorModeId.FIXED, GREY)),
     ]
-    if shown.of_programs:
-        _config(built).overrides.append(
-            d.DashboardFieldConfigSourceOverrides(
-                matcher=d.MatcherConfig("byRegexp", f"/{_SILENT}$/"),
-                properties=[
-                    d.DynamicConfigValue("unit", _SINCE if shown.labels else _UNKNOWN_SINCE),
-                    d.DynamicConfigValue("color", d.FieldColor(d.FieldColorModeId.FIXED, GREY)),
-                    d.DynamicConfigValue("mappings", []),
-                ],
-            )
-        )
+    _config(built).overrides.append(override(_UNKNOWN, *unknown))
     return built
 
 
@@ -157,7 +129,7 @@ def columns(
             properties += fields.red_cell(limit)
             mappings += fields.limit_texts(limit)
         if texts.empty and one is shown[0]:
-            mappings += fields.special({NONE: ("-", GREY)})
+            mappings += fields.special({NONE: ("-", GREY), SILENT: ("-", GREY)})
         if none:
             mappings.append(fields.nothing(none))
         if mappings:
@@ -210,22 +182,38 @@ def bars(
     label: str | None = None,
     codes: Mapping[str, str] | None = None,
     *,
+    limit: Limit | None = None,
+    special: Mapping[float, tuple[str, str]] | None = None,
     top: float | None = None,
     above: bool = False,
+    large: bool = False,
 ) -> d.Panel:
     """A bar with its number for each series by name, or for each value of a label with words in the order of `codes`.
 
-    `above`: whether names are above their bars; beside them they have two fifths of the width.
+    They are as many as there are, and as large whatever there are; big numbers would shrink until nobody can read them.
+
+    Args:
+        at: Place.
+        texts: What it says.
+        shown: The signal.
+        label: The label with words.
+        codes: Words for its codes.
+        limit: From where on a bar is red.
+        special: A text and a colour in the place of a value.
+        top: The value of a full bar.
+        above: Whether names are above their bars; beside them they have two fifths of the width.
+        large: Whether it is read from across the room; names are above.
     """
+    name_size, value_size = _LARGE if large else _SMALL
     panel = (
         bargauge.Panel()
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .orientation(c.VizOrientation.HORIZONTAL)
         .display_mode(c.BarGaugeDisplayMode.BASIC)
-        .value_mode(c.BarGaugeValueMode.TEXT)
-        .name_placement(c.BarGaugeNamePlacement.TOP if above else c.BarGaugeNamePlacement.LEFT)
+        .value_mode(c.BarGaugeValueMode.COLOR if limit or special else c.BarGaugeValueMode.TEXT)
+        .name_placement(c.BarGaugeNamePlacement.TOP if above or large else c.BarGaugeNamePlacement.LEFT)
         .show_unfilled(False)
-        .text(common.VizTextDisplayOptions().title_size(_NAME_SIZE).value_size(_VALUE_SIZE))
+        .text(common.VizTextDisplayOptions().title_size(name_size).value_size(value_size))
         .min(0)
     )
     if top is not None:
@@ -233,10 +221,18 @@ def bars(
     if label is not None and codes is not None:
         _spread(panel, shown, label, codes)
     else:
-        _in_order(panel, listed(or_none(shown.expr) if texts.empty else shown.expr, shown))
+        expr = listed(or_none(shown.expr) if texts.empty else shown.expr, shown)
+        _in_order(panel, f"{expr} or {silent('key')}" if shown.of_programs else expr)
     built = _finish(panel, at, texts, [shown])
-    _defaults(built).mappings = [*fields.none_is(texts.empty), fields.nothing(_UNKNOWN)]
-    _defaults(built).color = d.FieldColor(d.FieldColorModeId.FIXED, BLUE)
+    defaults = _defaults(built)
+    defaults.thresholds = fields.thresholds(limit)
+    defaults.color = d.FieldColor(d.FieldColorModeId.THRESHOLDS)
+    defaults.mappings = [
+        *fields.limit_texts(limit),
+        *fields.special({**(special or {}), SILENT: (_UNKNOWN, GREY)}),
+        *fields.none_is(texts.empty),
+        fields.nothing(_UNKNOWN),
+    ]
     return built
 
 

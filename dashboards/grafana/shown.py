@@ -13,6 +13,8 @@ from streams import metrics as m
 
 #: Stands for "none", which is known only while a program reports: no value may just as well mean that nobody knows.
 NONE = -1
+#: Stands for a program that no worker shows, among numbers of programs.
+SILENT = -2
 #: What is said where nobody knows.
 UNKNOWN = "unknown: no worker shows it"
 #: The label of a place in words, and what it is made of.
@@ -148,16 +150,21 @@ def or_said(shown: Sequence[Shown], empty: str) -> str:
     """The first of what is shown, and what rows of a table say beside its values, under its last name.
 
     `empty`, if no expression has a value while every chosen program reports. That it is unknown, of a program that no
-    worker shows. The value of such a row is NONE.
+    worker shows. The values of such rows are NONE and SILENT.
     """
     first, label = shown[0], shown[0].names[-1]
-    found = " or ".join(f"({one.bare})" for one in shown)
+    # the others have values only where those have that count
+    found = " or ".join(f"({one.bare})" for one in [one for one in shown if one.positive] or shown)
     said = f'label_replace({NONE} * ({_ALL_REPORT} unless on () ({found})), "{label}", "{empty}", "", "")'
     if "program" in first.labels:
-        silent = f"{NONE} * group by (program) ({pipeline.SILENT_SINCE.expr})"
-        of_program = f"$1 {UNKNOWN}" if first.place else UNKNOWN
-        said = f'{said} or label_replace({silent}, "{label}", "{of_program}", "program", "(.*)")'
+        said = f"{said} or {silent(label, f'$1 {UNKNOWN}' if first.place else UNKNOWN)}"
     return f"({first.expr}) or {said}"
+
+
+def silent(label: str, said: str = "$1") -> str:
+    """A series for each program that no worker shows, SILENT, with these words as a label; `$1` is the program."""
+    programs = f"{SILENT} * group by (program) ({pipeline.SILENT_SINCE.expr})"
+    return f'label_replace({programs}, "{label}", "{said}", "program", "(.*)")'
 
 
 def listed(expr: str, shown: Shown, without: str = "") -> str:

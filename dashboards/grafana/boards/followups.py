@@ -4,7 +4,7 @@ from grafana_foundation_sdk.models.dashboard import GridPos
 
 from dashboards.catalogue import followups
 from dashboards.grafana.frame import Board
-from dashboards.grafana.panels import bars, columns, pivot, stats
+from dashboards.grafana.panels import bars, columns, number, pivot
 from dashboards.grafana.shown import Limit, Shown, Texts
 from dashboards.grafana.style import ATTEMPT_RESULTS, CASE_KINDS, DUE_RESULTS, FOLLOWUP_STATES
 from dashboards.thresholds import Thresholds
@@ -25,19 +25,19 @@ def board(thresholds: Thresholds) -> Board:
         since="now-7d",
         refresh="1m",
         panels=[
-            stats(
+            number(
                 GridPos(x=0, y=0, w=5, h=5),
                 Texts(title=f"Overdue (red: {overdue:g}+)", note="These can still be done."),
                 Shown(signal=followups.OVERDUE, by=""),
                 limit=Limit(overdue, f"{overdue:g}"),
             ),
-            stats(
+            number(
                 GridPos(x=5, y=0, w=5, h=5),
                 Texts(title=f"Missed (red: {missed:g}+)"),
                 Shown(signal=followups.MISSED, by=""),
                 limit=Limit(missed, f"{missed:g}"),
             ),
-            stats(
+            number(
                 GridPos(x=10, y=0, w=5, h=5),
                 Texts(title="Open, not yet due"),
                 Shown(signal=followups.OPEN, by=""),
@@ -97,10 +97,11 @@ def board(thresholds: Thresholds) -> Board:
                     Shown(signal=followups.LOCATED, name="Individuals located", positive=True),
                 ],
             ),
-            stats(
+            bars(
                 GridPos(x=12, y=32, w=12, h=8),
                 Texts(title="Individual located", empty="no attempts"),
                 Shown(signal=followups.LOCATED_SHARE),
+                large=True,
             ),
             bars(
                 GridPos(x=18, y=23, w=6, h=9),

@@ -4,7 +4,7 @@ from grafana_foundation_sdk.models.dashboard import GridPos
 
 from dashboards.catalogue import live, pipeline, staffing
 from dashboards.grafana.frame import Board
-from dashboards.grafana.panels import ALERT_OF_ROW, bars, columns, lines, pivot, stats
+from dashboards.grafana.panels import ALERT_OF_ROW, bars, columns, lines, number, pivot
 from dashboards.grafana.shown import Limit, Shown, Texts
 from dashboards.grafana.style import (
     BLUE,
@@ -32,26 +32,27 @@ def board(thresholds: Thresholds) -> Board:
         since="now-6h",
         refresh="10s",
         panels=[
-            stats(
-                GridPos(x=0, y=0, w=6, h=8),
+            bars(
+                GridPos(x=0, y=0, w=9, h=10),
                 Texts(title="Units available", alerts=["NoUnitAvailable"]),
                 Shown(signal=live.AVAILABILITY),
                 special={0: ("0 · none free", RED), live.NOT_PLANNED: ("not planned", GREY)},
+                large=True,
             ),
-            stats(
-                GridPos(x=6, y=0, w=5, h=4),
+            number(
+                GridPos(x=9, y=0, w=5, h=4),
                 Texts(title="Waiting (red: 1+)"),
                 Shown(signal=live.CALLS_WAITING, by=""),
                 limit=Limit(1, "1"),
             ),
-            stats(
-                GridPos(x=6, y=4, w=5, h=4),
+            number(
+                GridPos(x=14, y=0, w=5, h=4),
                 Texts(title="Past target (red: 1+)", note="The target from received to on scene."),
                 Shown(signal=live.CALLS_NOT_ON_SCENE, by=""),
                 limit=Limit(1, "1"),
             ),
-            stats(
-                GridPos(x=11, y=0, w=5, h=4),
+            bars(
+                GridPos(x=19, y=0, w=5, h=4),
                 Texts(
                     title=f"Wait (red: {words(wait)}+)",
                     note="The longest one.",
@@ -60,15 +61,17 @@ def board(thresholds: Thresholds) -> Board:
                 ),
                 Shown(signal=live.LONGEST_WAIT),
                 limit=Limit(wait, words(wait)),
+                large=True,
             ),
-            stats(
-                GridPos(x=11, y=4, w=5, h=4),
+            bars(
+                GridPos(x=19, y=4, w=5, h=6),
                 Texts(title="Silence of a feed", note="The longest one.", alerts=["FeedSilent"]),
                 Shown(signal=pipeline.OLDEST_FEED_AGE),
                 limit=Limit(silence, words(silence), f"silent over {words(silence)}"),
+                large=True,
             ),
             columns(
-                GridPos(x=16, y=0, w=8, h=8),
+                GridPos(x=9, y=4, w=10, h=6),
                 Texts(title="Alerts firing", alerts=[ALERT_OF_ROW]),
                 [
                     Shown(
@@ -79,7 +82,7 @@ def board(thresholds: Thresholds) -> Board:
                 labels_only=True,
             ),
             pivot(
-                GridPos(x=0, y=8, w=15, h=9),
+                GridPos(x=0, y=10, w=15, h=8),
                 Texts(title="Units by status and team", note="Units off duty are left out."),
                 Shown(signal=live.UNITS_BY_STATUS, place=True),
                 "status",
@@ -87,14 +90,15 @@ def board(thresholds: Thresholds) -> Board:
                 without=["off_duty"],
             ),
             bars(
-                GridPos(x=15, y=8, w=9, h=9),
+                GridPos(x=0, y=18, w=6, h=8),
                 Texts(title="Open calls by stage"),
                 Shown(signal=live.CALLS_OPEN, by="stage"),
                 "stage",
                 STAGES,
+                above=True,
             ),
             bars(
-                GridPos(x=7, y=17, w=5, h=9),
+                GridPos(x=6, y=18, w=5, h=8),
                 Texts(title="Calls past a target"),
                 Shown(signal=live.CALLS_OVER_TARGET, by="interval"),
                 "interval",
@@ -102,7 +106,7 @@ def board(thresholds: Thresholds) -> Board:
                 above=True,
             ),
             columns(
-                GridPos(x=0, y=17, w=7, h=9),
+                GridPos(x=15, y=10, w=9, h=8),
                 Texts(
                     title="Areas with calls waiting or late",
                     empty="No call waits, none is past a target",
@@ -116,7 +120,7 @@ def board(thresholds: Thresholds) -> Board:
                 limits={"Longest wait": Limit(wait, words(wait))},
             ),
             bars(
-                GridPos(x=12, y=17, w=6, h=9),
+                GridPos(x=11, y=18, w=7, h=8),
                 Texts(title="Closed today by outcome"),
                 Shown(signal=live.CALLS_TODAY, by="outcome"),
                 "outcome",
@@ -124,7 +128,7 @@ def board(thresholds: Thresholds) -> Board:
                 above=True,
             ),
             lines(
-                GridPos(x=18, y=17, w=6, h=9),
+                GridPos(x=18, y=18, w=6, h=8),
                 Texts(title="Units available, calls waiting"),
                 [
                     Shown(signal=staffing.AVAILABLE_OVER_TIME, by="", name="Units available", color=BLUE),

@@ -4,7 +4,7 @@ from grafana_foundation_sdk.models.dashboard import GridPos
 
 from dashboards.catalogue import outcomes
 from dashboards.grafana.frame import Board
-from dashboards.grafana.panels import bars, columns, pivot, stats
+from dashboards.grafana.panels import bars, columns, pivot
 from dashboards.grafana.shown import Limit, Shown, Texts
 from dashboards.grafana.style import INVOLVEMENTS, OUTCOMES
 from dashboards.thresholds import Thresholds
@@ -20,18 +20,25 @@ def board(thresholds: Thresholds) -> Board:
         since="now-7d",
         refresh="5m",
         panels=[
-            stats(
+            bars(
                 GridPos(x=0, y=0, w=6, h=5),
                 Texts(title="Share of calls without police", empty="no calls closed"),
                 Shown(signal=outcomes.WITHOUT_POLICE_SHARE),
+                large=True,
             ),
-            stats(
+            bars(
                 GridPos(x=6, y=0, w=6, h=5),
                 Texts(title="Calls closed"),
                 Shown(signal=outcomes.CLOSED, by="program"),
+                large=True,
             ),
-            stats(GridPos(x=12, y=0, w=6, h=5), Texts(title="Police time freed"), Shown(signal=outcomes.POLICE_FREED)),
-            stats(
+            bars(
+                GridPos(x=12, y=0, w=6, h=5),
+                Texts(title="Police time freed"),
+                Shown(signal=outcomes.POLICE_FREED),
+                large=True,
+            ),
+            bars(
                 GridPos(x=18, y=0, w=6, h=5),
                 Texts(
                     title=f"No outcome (red: {unrecorded:.0%}+)",
@@ -40,6 +47,7 @@ def board(thresholds: Thresholds) -> Board:
                 ),
                 Shown(signal=outcomes.UNRECORDED_SHARE),
                 limit=Limit(unrecorded, f"{unrecorded:.0%}"),
+                large=True,
             ),
             pivot(
                 GridPos(x=0, y=5, w=24, h=13),
@@ -92,6 +100,8 @@ def board(thresholds: Thresholds) -> Board:
                 Texts(title="Uses of force by level"),
                 [Shown(signal=outcomes.USE_OF_FORCE, name="Uses of force")],
             ),
-            stats(GridPos(x=18, y=35, w=6, h=8), Texts(title="People served"), Shown(signal=outcomes.PEOPLE)),
+            bars(
+                GridPos(x=18, y=35, w=6, h=8), Texts(title="People served"), Shown(signal=outcomes.PEOPLE), large=True
+            ),
         ],
     )

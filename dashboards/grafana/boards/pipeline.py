@@ -4,7 +4,7 @@ from grafana_foundation_sdk.models.dashboard import GridPos
 
 from dashboards.catalogue import pipeline
 from dashboards.grafana.frame import Board
-from dashboards.grafana.panels import ALERT_OF_ROW, columns, lines, pivot, states, stats
+from dashboards.grafana.panels import ALERT_OF_ROW, bars, columns, lines, pivot, states
 from dashboards.grafana.shown import Limit, Shown, Texts
 from dashboards.grafana.style import (
     BLUE,
@@ -34,17 +34,19 @@ def board(thresholds: Thresholds) -> Board:
         since="now-6h",
         refresh="10s",
         panels=[
-            stats(
+            bars(
                 GridPos(x=0, y=0, w=4, h=6),
                 Texts(title="Workers"),
                 Shown(signal=pipeline.WORKERS_READY),
                 special={0: ("not ready", ORANGE), 1: ("ready", BLUE)},
+                large=True,
             ),
-            stats(
+            bars(
                 GridPos(x=4, y=0, w=4, h=6),
                 Texts(title="Scrapes"),
                 Shown(signal=pipeline.WORKERS_UP),
                 special={0: ("down", RED), 1: ("up", BLUE)},
+                large=True,
             ),
             pivot(
                 GridPos(x=8, y=0, w=8, h=6),

@@ -4,7 +4,7 @@ from grafana_foundation_sdk.models.dashboard import GridPos
 
 from dashboards.catalogue import live, staffing
 from dashboards.grafana.frame import Board
-from dashboards.grafana.panels import bars, columns, lines, pivot, stats
+from dashboards.grafana.panels import bars, columns, lines, pivot
 from dashboards.grafana.shown import Limit, Shown, Texts
 from dashboards.grafana.style import BLUE, DAYS, ORANGE, PURPLE, RESULTS
 from dashboards.thresholds import Thresholds
@@ -35,7 +35,7 @@ def board(thresholds: Thresholds) -> Board:
                 ],
                 limits={"Missing": Limit(gap, f"{gap:g}")},
             ),
-            stats(
+            bars(
                 GridPos(x=12, y=0, w=6, h=4),
                 Texts(
                     title=f"Share unmet (red: {unmet:.0%}+)",
@@ -44,11 +44,13 @@ def board(thresholds: Thresholds) -> Board:
                 ),
                 Shown(signal=staffing.UNMET_SHARE),
                 limit=Limit(unmet, f"{unmet:.0%}"),
+                large=True,
             ),
-            stats(
+            bars(
                 GridPos(x=12, y=4, w=6, h=4),
                 Texts(title="Calls received"),
                 Shown(signal=staffing.RECEIVED, by="program"),
+                large=True,
             ),
             columns(
                 GridPos(x=18, y=0, w=6, h=8),
