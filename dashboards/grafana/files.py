@@ -62,11 +62,20 @@ another and keep what was chosen:
 - **Data source**, **Program**, **Team**, **Area**: of what; several or all. *Response times* also asks **Time from**: which
   interval its panels by team, by area and over time look at.
 - The time at the top right: numbers \"in the chosen time\" count what was recorded in it. Counts are differences of exact
-  counters, so they are whole.
-- Alerts that fired are marks on the graphs. A click on a number leads to its runbook, where there is one.
+  counters, so they are whole. Where Prometheus has no number at its beginning, they count from the first one after it, by steps
+  of a three-hundredth of the chosen time: half an hour for a week.
+- A line on a graph marks when an alert began to fire. A click on a number leads to its runbook, a page of Grafana.
+
+No number is not none: a panel says that no call waits only while every chosen program is shown by a worker. Else it is grey
+and says since when that is unknown; what Prometheus cannot say at all is \"unknown\". Names are those of the program files; a code
+that is gone from its file is its own name.
 
 Red is never alone: beside it is a word, or the limit in the title. The colours are those of Okabe and Ito, which people with
-any colour vision can tell apart. For a wall screen open `/d/care-live?var-program=chicago&kiosk`; it fits 1920x1080.
+any colour vision can tell apart. For a wall screen open `/d/care-live?var-program=chicago&kiosk`; it fits 1920x1080. Numbers of
+programs and teams are bars, which scroll if there are many; of 20 programs choose one, or some.
+
+Grafana 12.2 or newer: older ones cut heads and names of columns. A test draws each panel with the libraries of the Grafana in
+`docker-compose.yml`, with a week of numbers, a new Prometheus, a worker that is down, gaps, one program and 20 with long names.
 
 ## Before a release
 

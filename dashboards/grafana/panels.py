@@ -222,7 +222,8 @@ def bars(
         _spread(panel, shown, label, codes)
     else:
         expr = listed(or_none(shown.expr) if texts.empty else shown.expr, shown)
-        _in_order(panel, f"{expr} or {silent('key')}" if shown.of_programs else expr)
+        programs = shown.of_programs and "program" in shown.labels
+        _in_order(panel, f"{expr} or {silent('key')}" if programs else expr)
     built = _finish(panel, at, texts, [shown])
     defaults = _defaults(built)
     defaults.thresholds = fields.thresholds(limit)

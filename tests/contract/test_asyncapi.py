@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
 from tests import node
+from tests.node import give_up
 
 #: `full`, as npm needs the network the first time.
 pytestmark = [pytest.mark.contract, pytest.mark.slow, pytest.mark.full]
 
 HERE = Path(__file__).resolve().parent / "asyncapi"
 DOCUMENT = HERE.parents[2] / "docs" / "reference" / "asyncapi.json"
-
-
-def give_up(reason: str) -> NoReturn:
-    """Skip, or fail where Node.js is promised to be there."""
-    if os.environ.get("CAREWATCH_REQUIRE_NODE") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="module")

@@ -5,16 +5,16 @@ from __future__ import annotations
 import copy
 import json
 import math
-import os
 import time
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 import yaml
 
 from tests import node
 from tests.grafana.draw import HERE, SCRIPT, Answer, Drawing, Drawn, draw
+from tests.node import give_up
 
 #: `full`, as npm needs the network the first time.
 pytestmark = [pytest.mark.slow, pytest.mark.full]
@@ -23,14 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BOARDS = sorted((ROOT / "dashboards" / "grafana" / "dashboards").glob("*.json"))
 NOW = 1_700_000_000.0
 TEAM = ({"team": "North"}, 1)
-STATUSES = ("available", "en_route", "off_duty")
-
-
-def give_up(reason: str) -> NoReturn:
-    """Skip, or fail where Node.js is promised to be there."""
-    if os.environ.get("CAREWATCH_REQUIRE_NODE") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
+STATUSES = ("available", "en_route", "on_scene")
 
 
 @pytest.fixture(scope="module", autouse=True)

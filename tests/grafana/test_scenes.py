@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,43 +12,20 @@ from dashboards.build import ROOT
 from tests.grafana.blocks import Change, Labels, Span, write_block
 from tests.grafana.filling import Json, View, answer, chosen, interval, long, pixels, questions, short
 from tests.grafana.judged import rules
-from tests.grafana.scenes import DOWN, NAMES, NOW, WAITED, Scene, Stage, ask
+from tests.grafana.scenes import DOWN, NOW, WAITED, Scene, Stage
 from tests.grafana.told import DAY, HOUR, MINUTE
 from tests.integration.harness import require_prometheus
 from tests.rules.tools import run
 
-pytestmark = [pytest.mark.grafana, pytest.mark.slow]
+pytestmark = [pytest.mark.grafana, pytest.mark.slow, pytest.mark.full]
 
 BOARDS = {file.stem: json.loads(file.read_text()) for file in (ROOT / "dashboards/grafana/dashboards").glob("*.json")}
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    binaries = require_prometheus()
-    with Stage(tmp_path_factory.mktemp("scenes"), binaries) as stage:
-        yield stage
 
 
 def vector(scene: Scene, expr: str, at: float | None = None) -> list[tuple[dict[str, str], float]]:
     """The answer to a query at one time."""
     found = answer(scene.prometheus, "/api/v1/query", {"query": expr, "time": f"{scene.now if at is None else at}"})
     return [(one["metric"], float(one["value"][1])) for one in found["result"]]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_panel_is_answered(stage: Stage, name: str) -> None:
-    scene = stage.scene(name)
-    empty = set[str]()
-    for uid, dashboard in BOARDS.items():
-        asked = ask(scene, dashboard)
-        assert [one.panel["title"] for one in asked] == [panel["title"] for panel in dashboard["panels"]]
-        empty |= {
-            f"{uid}: {one.panel['title']}" for one in asked if not any(d["result"] for _, d in one.answers.values())
-        }
-    if name in ("week", "gap-start", "gap-middle"):
-        assert not empty
-    if name == "nothing":
-        assert len(empty) == sum(len(dashboard["panels"]) for dashboard in BOARDS.values())
 
 
 @pytest.mark.parametrize("name", ["week", "gap-start", "gap-middle", "down", "start", "many", "one"])
