@@ -122,9 +122,7 @@ def test_numbers_that_json_lacks() -> None:
 
 def test_a_table_without_merge_has_a_frame_for_each_series_and_a_list_to_choose() -> None:
     merged = board_panel("Units by status and team")
-    series = [
-        ({"program": "CARE", "team": team, "status": status}, 3) for team in ("North", "South") for status in STATUSES
-    ]
+    series = [({"place": f"CARE {team}", "status": status}, 3) for team in ("North", "South") for status in STATUSES]
     apart = without_merge(merged)
     together = copy.deepcopy(apart)
     together["transformations"].insert(1, {"id": "merge", "options": {}})
@@ -132,14 +130,14 @@ def test_a_table_without_merge_has_a_frame_for_each_series_and_a_list_to_choose(
     assert len(drawn.frames) == len(series)
     assert drawn.table is not None
     assert drawn.table.chooser
-    assert [column.name for column in drawn.table.columns] == ["Program", "Team", "Available"]
+    assert [column.name for column in drawn.table.columns] == ["Where", "Available"]
 
     (frame,) = whole.frames
     assert frame.length == 2
     assert whole.table is not None
     assert not whole.table.chooser
-    assert [column.name for column in whole.table.columns] == ["Program", "Team", "Available", "En route", "Off duty"]
-    assert frame.column("Off duty").texts == ("3", "3")
+    assert [column.name for column in whole.table.columns] == ["Where", "Available", "En route", "On scene"]
+    assert frame.column("On scene").texts == ("3", "3")
 
 
 def test_rows_are_sorted_as_the_panel_says() -> None:
