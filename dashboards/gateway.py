@@ -26,7 +26,7 @@ Json = dict[str, Any]
 Login = str | tuple[str, str]
 
 #: The oldest Grafana that draws these dashboards right.
-LOWEST = (12, 2)
+LOWEST = (12, 4)
 
 #: What to do where Grafana refuses a login.
 EDITOR = "give a token of a service account with the role Editor"

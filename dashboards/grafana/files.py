@@ -40,6 +40,7 @@ def guide(dashboards: list[dict[str, Any]]) -> str:
 def _dashboard(dashboard: dict[str, Any]) -> str:
     name = dashboard["title"].removeprefix("carewatch: ")
     lines = [f"## {name}", f"`/d/{dashboard['uid']}`. {dashboard['description']}"]
+    lines.append(f"![{name}, with made-up events](images/{dashboard['uid']}.png)")
     for panel in dashboard["panels"]:
         defaults = panel["fieldConfig"]["defaults"]
         names = [link["title"].removeprefix("What to do: ") for link in defaults.get("links", ())]
@@ -74,8 +75,10 @@ Red is never alone: beside it is a word, or the limit in the title. The colours 
 any colour vision can tell apart. For a wall screen open `/d/care-live?var-program=chicago&kiosk`; it fits 1920x1080. Numbers of
 programs and teams are bars, which scroll if there are many; of 20 programs choose one, or some.
 
-Grafana 12.2 or newer: older ones cut heads and names of columns. A test draws each panel with the libraries of the Grafana in
-`docker-compose.yml`, with a week of numbers, a new Prometheus, a worker that is down, gaps, one program and 20 with long names.
+Grafana 12.4 or newer: the oldest that was tried. Before 12.2 heads and names of columns are cut. A test draws each panel with the
+libraries of the Grafana in `docker-compose.yml`, with a week of numbers, a new Prometheus, a worker that is down, gaps, one program
+and 20 with long names. The pictures below are of made-up events, drawn by a Grafana 9.4, the only one that could be had: what it
+lacks was replaced (colours of numbers and cells, wrapped heads, names above bars). No Grafana 12 was looked at.
 
 ## Before a release
 

@@ -45,8 +45,8 @@ PLUGIN_VERSION = "12.0.0"
 POINTS = 300
 #: The order of rows, by the names that are read. A table that is sorted by heads has signs in them, which take room.
 _BY_KEY = d.DataTransformerConfig("sortBy", options={"fields": {}, "sort": [{"field": "key"}]})
-#: Pixels: names and values of bars.
-_SMALL, _LARGE = (13, 15), (14, 22)
+#: Pixels: names, values and heights of bars.
+_SMALL, _LARGE = (13, 15, 48), (14, 22, 72)
 #: The least that an axis of whole numbers shows: with less, its ticks are no whole numbers.
 _STEPS = 4
 #: Where nothing can be said; a program that was known a day ago says since when.
@@ -204,7 +204,7 @@ def bars(
         above: Whether names are above their bars; beside them they have two fifths of the width.
         large: Whether it is read from across the room; names are above.
     """
-    name_size, value_size = _LARGE if large else _SMALL
+    name_size, value_size, height = _LARGE if large else _SMALL
     panel = (
         bargauge.Panel()
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
@@ -213,6 +213,7 @@ def bars(
         .value_mode(c.BarGaugeValueMode.COLOR if limit or special else c.BarGaugeValueMode.TEXT)
         .name_placement(c.BarGaugeNamePlacement.TOP if above or large else c.BarGaugeNamePlacement.LEFT)
         .show_unfilled(False)
+        .max_viz_height(height)
         .text(common.VizTextDisplayOptions().title_size(name_size).value_size(value_size))
         .min(0)
     )

@@ -89,7 +89,7 @@ class Shown:
     def names(self) -> list[str]:
         """The labels that people read."""
         names = _names(self.labels if self.said is None else self.said.split())
-        return [*(name for name in names if name not in _PLACE), PLACE] if self.place else names
+        return list(dict.fromkeys(PLACE if name in _PLACE else name for name in names)) if self.place else names
 
     @property
     def codes(self) -> list[str]:
@@ -147,12 +147,13 @@ def or_none(expr: str) -> str:
 
 
 def or_said(shown: Sequence[Shown], empty: str) -> str:
-    """The first of what is shown, and what rows of a table say beside its values, under its last name.
+    """The first of what is shown, and what rows of a table say beside its values: in the place, or else the last name.
 
     `empty`, if no expression has a value while every chosen program reports. That it is unknown, of a program that no
     worker shows. The values of such rows are NONE and SILENT.
     """
-    first, label = shown[0], shown[0].names[-1]
+    first = shown[0]
+    label = PLACE if first.place else first.names[-1]
     # the others have values only where those have that count
     found = " or ".join(f"({one.bare})" for one in [one for one in shown if one.positive] or shown)
     said = f'label_replace({NONE} * ({_ALL_REPORT} unless on () ({found})), "{label}", "{empty}", "", "")'

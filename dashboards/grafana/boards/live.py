@@ -36,7 +36,7 @@ def board(thresholds: Thresholds) -> Board:
                 GridPos(x=0, y=0, w=9, h=10),
                 Texts(title="Units available", alerts=["NoUnitAvailable"]),
                 Shown(signal=live.AVAILABILITY),
-                special={0: ("0 · none free", RED), live.NOT_PLANNED: ("not planned", GREY)},
+                special={0: ("none free", RED), live.NOT_PLANNED: ("not planned", GREY)},
                 large=True,
             ),
             number(
