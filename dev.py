@@ -49,7 +49,8 @@ TEST_HELP = """python3 dev.py test [--all | --rest] [OPTIONS OF PYTEST]
 Static checks, then the unit, contract, rules and golden tests and the core of the integration tests on a real Apache
 Kafka, {most} processes at a time: under five minutes on two cores.
 
-  --all     the long tests too, which are marked `full`: chaos, a big file, pictures in a browser, whole stacks
+  --all     the long tests too, which are marked `full`: chaos, a big file, pictures in a browser, whole stacks,
+            the dashboards as Grafana draws them (these alone: python3 dev.py test tests/grafana)
   --rest    only these: what the plain command leaves out
   -h        this; pytest's own options: .venv/bin/pytest --help
 
