@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date
 
@@ -17,31 +18,32 @@ _SPANS = {"min": "minute", "h": "hour", "d": "day"}
 def teams(profile: Profile) -> Iterator[tuple[str, str]]:
     """Code and name of each team: its label without what stands in brackets at its end, as in `CARE (civilians)`.
 
-    Of two versions of a team the later one counts.
+    The brackets stay where two teams would have one name. Of two versions of a team the later one counts.
     """
     versions = sorted(profile.teams, key=lambda team: team.since or date.min)
-    yield from {team.code: _EXPLANATION.sub("", team.label) or team.label for team in versions}.items()
-    yield OTHER, "Other team"
-    yield NO_TEAM, "No team"
+    labels = {team.code: team.label for team in versions}
+    short = {code: _EXPLANATION.sub("", label) or label for code, label in labels.items()}
+    times = Counter(short.values())
+    named = {code: name if times[name] == 1 else labels[code] for code, name in short.items()}
+    yield from _apart({**named, OTHER: "Other team", NO_TEAM: "No team"})
 
 
 def areas(profile: Profile) -> Iterator[tuple[str, str]]:
     """Code and name of each area."""
-    yield from ((code, area.label) for code, area in profile.areas.items())
-    yield OTHER, "Other area"
+    yield from _apart({**{code: area.label for code, area in profile.areas.items()}, OTHER: "Other area"})
 
 
 def followups(profile: Profile) -> Iterator[tuple[str, str]]:
     """Id and name of each follow-up: `7 days` for `7d`, `First visit` for `first_visit`."""
-    yield from ((id, _spoken(id)) for id in profile.checkpoint_ids)
+    yield from _apart({id: _spoken(id) for id in profile.checkpoint_ids})
 
 
 def codes(profile: Profile) -> Iterator[tuple[str, str, str]]:
     """Kind, code and name of the other codes that a program gives names to."""
     tables = {"call_type": profile.call_types, "destination": profile.destinations, "service": profile.services}
     for kind, table in tables.items():
-        yield from ((kind, code, value.label) for code, value in table.items())
-        yield kind, OTHER, "Other"
+        named = _apart({**{code: value.label for code, value in table.items()}, OTHER: "Other"})
+        yield from ((kind, code, name) for code, name in named)
 
 
 #: The names of each family of `metrics.NAMES`.
@@ -51,6 +53,13 @@ NAMED: dict[m.Metric, Callable[[Profile], Iterator[tuple[str, ...]]]] = {
     m.FOLLOWUP_INFO: followups,
     m.CODE_INFO: codes,
 }
+
+
+def _apart(names: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Names in one line each; those that several codes have get their code, so that no two are read as one."""
+    lines = {code: " ".join(name.split()) for code, name in names.items()}
+    times = Counter(lines.values())
+    yield from ((code, name if times[name] == 1 else f"{name} ({code})") for code, name in lines.items())
 
 
 def _spoken(id: str) -> str:

@@ -238,9 +238,10 @@ SILENT_SINCE = _signal(
     "Numbers of a program are unknown since",
     "timestamp",
     "program",
-    f"last_over_time({select(recorded.SEEN)}[{MEMORY}]) unless on (program) group by (program) ({select(m.PEOPLE)})",
-    f"When Prometheus last had a number of a program, if no worker shows it now and one did in the last {MEMORY}. No value "
-    "while one does. Counts of the chosen time stay for five minutes longer.",
+    f"max by (program) (last_over_time({select(recorded.SEEN)}[1d]) or last_over_time({select(recorded.SEEN)}[30d:1h])) "
+    f"unless on (program) group by (program) ({select(m.PEOPLE)})",
+    "When Prometheus last had a number of a program, if no worker shows it now and one did in the last 30 days; to the hour "
+    "after a day. No value while one does. Counts of the chosen time stay for five minutes longer.",
 )
 
 #: Alerts of the chosen programs, and those that are of no program. The Watchdog fires always and is for machines.

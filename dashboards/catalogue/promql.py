@@ -112,10 +112,11 @@ def named(expr: str, labels: Iterable[str]) -> str:
     """The expression with a label more beside each of `labels` that has names: `team_name` beside `team`.
 
     A code without a name, such as one that is gone from the program file, is its own name. Which codes there are says the
-    first series that the expression asks for.
+    first series that the expression asks for, over the chosen time if it looks at that.
     """
     there = list(labels)
     first = _SERIES.search(expr)
+    window = "$__range:$__interval" if "$__range" in expr else LOOK_BACK
     for label in [label for label in there if label in INFO]:
         assert first, expr
         info, code, *matchers = INFO[label]
@@ -126,7 +127,7 @@ def named(expr: str, labels: Iterable[str]) -> str:
             name = f'label_replace({name}, "{label}", "$1", "{code}", "(.*)")'
         # one name a code: while workers change, or after a change of the file, there may be two
         name = f'label_replace(topk by ({on}) (1, {name}), "{label}_name", "$1", "name", "(.*)")'
-        bare = f'label_replace(group by ({on}) ({first[0]}), "{label}_name", "$1", "{label}", "(.*)")'
+        bare = f'label_replace(group by ({on}) (last_over_time({first[0]}[{window}])), "{label}_name", "$1", "{label}", "(.*)")'
         expr = f"({expr}) * on ({on}) group_left ({label}_name) ({name} or on ({on}) {bare})"
         there.append(f"{label}_name")
     return expr

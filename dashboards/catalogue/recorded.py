@@ -19,6 +19,9 @@ NO_UNIT = Metric(
     ("program", "team"),
     "1 while the staffing plan wants units on duty and none is available, else 0.",
 )
+RECEIVED = Metric(
+    "program_area:care_calls_received:sum", "counter", ("program", "area"), "Calls received over all types and sources."
+)
 SEEN = Metric(
     "program:care_seen_timestamp_seconds:max",
     "gauge",
@@ -69,6 +72,7 @@ RECORDED: dict[Metric, str] = {
         (NO_UNIT, f"({_PLANNED} > bool 0) * on (program, team) ({_AVAILABLE} == bool 0)"),
         (UNMET, total("program", latest(m.DEMAND, RESULT_UNMET))),
         (WITHIN_HOURS, total("program", latest(m.DEMAND, RESULT_WITHIN_HOURS))),
+        (RECEIVED, total("program area", latest(m.RECEIVED))),
         (CLOSED, total("program team area outcome", latest(m.CLOSED))),
         (SEEN, f"max by (program) (timestamp({select(m.PEOPLE)}))"),
         (INTERVAL, total("program team interval le", latest(m.INTERVAL, part="_bucket"))),

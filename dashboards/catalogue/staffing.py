@@ -58,7 +58,8 @@ MINUTES_WITHOUT_UNIT = _signal(
     "Minutes with no unit available in planned hours",
     "minutes",
     "program team",
-    f"sum by (program, team) (sum_over_time({select(recorded.NO_UNIT)}[$__range:1m]))",
+    # both ends of the time may be looked at
+    f"clamp_max(sum by (program, team) (sum_over_time({select(recorded.NO_UNIT)}[$__range:1m])), $__range_s / 60)",
     "Minutes of the chosen time in which the staffing plan wanted units on duty and none was available, looked at once a "
     "minute. Minutes in which Prometheus had no numbers are left out.",
 )
@@ -67,7 +68,7 @@ RECEIVED = _signal(
     "Calls received",
     "count",
     "program area",
-    total("program area", counted(m.RECEIVED)),
+    total("program area", counted(recorded.RECEIVED)),
     "Calls received in the chosen time. Every call received counts, eligible or not.",
 )
 DEMAND_TODAY = _signal(

@@ -83,9 +83,12 @@ def _link(here: str, uid: str) -> Builder[d.DashboardLink]:
 
 
 def _alerts() -> Builder[d.AnnotationQuery]:
-    """A line where an alert began to fire: an area as long as it fires would hide the graph."""
+    """A line where an alert began to fire: an area as long as it fires would hide the graph.
+
+    One that fired in the hour before did not begin: Prometheus may have been away.
+    """
     firing = 'ALERTS{alertstate="firing",severity!="none",program=~"$program|"}'
-    expr = f"{firing} unless {firing} offset $__interval"
+    expr = f"{firing} unless last_over_time({firing}[1h] offset $__interval)"
     return (
         make.AnnotationQuery()
         .name("Alerts")

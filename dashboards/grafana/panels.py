@@ -33,7 +33,20 @@ from dashboards.catalogue.promql import VARIABLES
 from dashboards.catalogue.signal import Unit
 from dashboards.grafana import fields
 from dashboards.grafana.fields import override
-from dashboards.grafana.shown import NONE, SILENT, UNKNOWN_SINCE, Limit, Shown, Texts, listed, or_none, or_said, silent
+from dashboards.grafana.shown import (
+    NONE,
+    SILENT,
+    UNKNOWN_SINCE,
+    Limit,
+    Shown,
+    Texts,
+    listed,
+    or_none,
+    row_label,
+    silent,
+    silent_row,
+    with_rows,
+)
 from dashboards.grafana.style import BLUE, GREY, LABELS, LOOKS, ORANGE, SHORT
 
 DATASOURCE = c.DataSourceRef("prometheus", "$datasource")
@@ -51,7 +64,7 @@ _SMALL, _LARGE = (13, 15, 48), (14, 22, 72)
 _STEPS = 4
 #: Where nothing can be said; a program that was known a day ago says since when.
 _UNKNOWN = "unknown"
-_SINCE = "time:[unknown since] HH:mm"
+_SINCE = "time:[unknown since] D MMM HH:mm"
 
 
 def number(at: d.GridPos, texts: Texts, shown: Shown, *, limit: Limit | None = None) -> d.Panel:
@@ -61,7 +74,8 @@ def number(at: d.GridPos, texts: Texts, shown: Shown, *, limit: Limit | None = N
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .graph_mode(c.BigValueGraphMode.NONE)
         .color_mode(c.BigValueColorMode.BACKGROUND_SOLID)
-        .text_mode(c.BigValueTextMode.AUTO)
+        .text_mode(c.BigValueTextMode.VALUE)
+        .orientation(c.VizOrientation.HORIZONTAL)
     )
     expr = f'{listed(shown.expr, shown)} or label_replace(min({UNKNOWN_SINCE}), "key", "{_UNKNOWN}", "", "")'
     _in_order(panel, expr)
@@ -101,10 +115,11 @@ def columns(
     """
     panel = table.Panel().cell_height(c.TableCellHeight.SM)
     keys = shown[0].names
-    exprs = [one.expr for one in shown]
-    if texts.empty:
-        exprs[0] = or_said(shown, texts.empty)
-    exprs = [listed(expr, shown[0]) for expr in exprs]
+    first, words = shown[0], missing or {}
+    # where a word stands for no value, a row that has none by its nature needs one
+    said = [one is first or one.title in words for one in shown]
+    exprs = [with_rows(one, shown, texts.empty) if rows else one.expr for one, rows in zip(shown, said, strict=True)]
+    exprs = [listed(expr, first) for expr in exprs]
     for ref, expr in zip(ascii_uppercase, exprs, strict=False):
         panel.with_target(_query(ref, expr).format(PromQueryFormat.TABLE).instant())
     if len(exprs) > 1:
@@ -121,14 +136,14 @@ def columns(
     config = _config(built)
     config.overrides += _names(keys, values or {})
     for one in () if labels_only else shown:
-        none = (missing or {}).get(one.title, "")
+        none = words.get(one.title, "")
         properties = [*_unit(one.signal.unit), fields.width_of(one.title, one.signal.unit, none)]
         mappings: list[d.ValueMapping] = []
         if limits and one.title in limits:
             limit = limits[one.title]
             properties += fields.red_cell(limit)
             mappings += fields.limit_texts(limit)
-        if texts.empty and one is shown[0]:
+        if one is first or one.title in words:
             mappings += fields.special({NONE: ("-", GREY), SILENT: ("-", GREY)})
         if none:
             mappings.append(fields.nothing(none))
@@ -167,7 +182,7 @@ def pivot(
         _defaults(built).color = d.FieldColor(d.FieldColorModeId.CONTINUOUS_BLUES)
         _defaults(built).min_val = 0
         # all of one width, as in a calendar
-        config.overrides += [override(head, fields.NARROW) for head in _heads(keys).values()]
+        config.overrides += [override(head, fields.width(head, SHORT["program"])) for head in _heads(keys).values()]
         for name in codes.values():
             config.overrides.append(override(name, fields.cell("color-background"), fields.NARROW))
     for name, limit in (limits or {}).items():
@@ -423,7 +438,8 @@ def _names(
     found = [fields.columns_of_names()]
     longest = {**SHORT, "alertname": max((alert.name for alert in ALERTS), key=len)}
     for label, head in _heads(labels).items():
-        properties = [fields.width(head, longest[label])] if label in longest else []
+        short = longest.get(label.removesuffix("_name"))
+        properties = [fields.width(head, short)] if short else []
         if label in values:
             properties.append(d.DynamicConfigValue("mappings", [fields.words(values[label])]))
         if properties:
@@ -447,14 +463,20 @@ def _spread(
     panel: table.Panel | bargauge.Panel, shown: Shown, label: str, names: Mapping[str, str], without: Iterable[str] = ()
 ) -> None:
     """Make one row of the series that differ in this label alone, one table of the rows, and put them in order."""
-    expr = listed(shown.expr, shown, label)
+    names_of_rows = [name for name in shown.names if name != label]
+    if isinstance(panel, table.Panel):  # a row of its own; among bars, one of them
+        silent_one = silent_row(shown, row_label(names_of_rows))
+    else:
+        silent_one = f"sum by ({label}) ({silent(label)})"
+    expr = f"({shown.expr}) or {silent_one}" if shown.of_programs else shown.expr
+    expr = listed(expr, shown, label)
     panel.with_target(_query("A", expr).format(PromQueryFormat.TIME_SERIES).instant().legend_format(_legend(shown)))
     panel.with_transformation(
         d.DataTransformerConfig("labelsToFields", options={"mode": "columns", "valueLabel": label})
     )
     panel.with_transformation(d.DataTransformerConfig("merge", options={}))
     panel.with_transformation(_BY_KEY)
-    panel.with_transformation(_organize(names, [*shown.codes, *without]))
+    panel.with_transformation(_organize(names, ["Value", *shown.codes, *without]))
 
 
 def _organize(names: Mapping[str, str], hidden: Iterable[str]) -> d.DataTransformerConfig:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dashboards.catalogue import pipeline
 from dashboards.catalogue.promql import INFO, named, select, total
 from dashboards.catalogue.signal import Signal, Unit
-from dashboards.grafana.style import BLUE, LOOKS, TOPICS, Look
+from dashboards.grafana.style import BLUE, LOOKS, SHORT, TOPICS, Look
 from streams import metrics as m
 
 #: Stands for "none", which is known only while a program reports: no value may just as well mean that nobody knows.
@@ -38,6 +38,7 @@ class Shown:
         unit: After scaling, if not the signal's.
         positive: Whether zeros are left out.
         said: Labels that people read, if not all of them: the others are the same for all that is shown.
+        merged: Whether what has one name is one, in all programs.
         place: Whether the labels that say where are one column.
     """
 
@@ -51,6 +52,7 @@ class Shown:
     positive: bool = False
     said: str | None = None
     place: bool = False
+    merged: bool = False
 
     @property
     def bare(self) -> str:
@@ -73,7 +75,7 @@ class Shown:
                 expr = f'label_replace({expr}, "topic", "{words}", "topic", "{topic}")'
             parts = ", ".join(f'"{name}"' for name in _names(self.labels) if name in _PLACE)
             expr = f'label_join({expr}, "{PLACE}", " ", {parts})'
-        return expr
+        return total(self.names, expr) if self.merged else expr
 
     @property
     def look(self) -> Look:
@@ -146,20 +148,34 @@ def or_none(expr: str) -> str:
     return f"({expr}) or on () {none}"
 
 
-def or_said(shown: Sequence[Shown], empty: str) -> str:
-    """The first of what is shown, and what rows of a table say beside its values: in the place, or else the last name.
+def with_rows(one: Shown, shown: Sequence[Shown], empty: str) -> str:
+    """One of what a table shows, with the rows that say something beside its values, in the place or else the last name.
 
-    `empty`, if no expression has a value while every chosen program reports. That it is unknown, of a program that no
+    `empty`, if none of it has a value while every chosen program reports; and that it is unknown, of a program that no
     worker shows. The values of such rows are NONE and SILENT.
     """
-    first = shown[0]
-    label = PLACE if first.place else first.names[-1]
-    # the others have values only where those have that count
-    found = " or ".join(f"({one.bare})" for one in [one for one in shown if one.positive] or shown)
-    said = f'label_replace({NONE} * ({_ALL_REPORT} unless on () ({found})), "{label}", "{empty}", "", "")'
-    if "program" in first.labels:
-        said = f"{said} or {silent(label, f'$1 {UNKNOWN}' if first.place else UNKNOWN)}"
-    return f"({first.expr}) or {said}"
+    label = row_label(one.names)
+    expr = one.expr
+    if empty:
+        # the others have values only where those have that count
+        found = " or ".join(f"({one.bare})" for one in [one for one in shown if one.positive] or shown)
+        none = f"{NONE} * ({_ALL_REPORT} unless on () ({found}))"
+        expr = f'({expr}) or label_replace({none}, "{label}", "{empty}", "", "")'
+    return f"({expr}) or {silent_row(one, label)}" if one.of_programs else expr
+
+
+def row_label(names: Sequence[str]) -> str:
+    """The label that has room for words: the last that is no short one, or else the first."""
+    return next((name for name in reversed(names) if name.removesuffix("_name") not in SHORT), names[0])
+
+
+def silent_row(shown: Shown, label: str) -> str:
+    """A row for each program that no worker shows, with words in this label."""
+    if label == PLACE:
+        return silent(label, f"$1 {UNKNOWN}")
+    if label == "program":
+        return silent(label, "$1 unknown")
+    return silent(label, UNKNOWN) if "program" in shown.labels else f"sum by ({label}) ({silent(label, '$1 unknown')})"
 
 
 def silent(label: str, said: str = "$1") -> str:

@@ -28,6 +28,9 @@ from tests.rules.promql import Query
 
 GRAFANA = ROOT / "dashboards" / "grafana"
 
+#: What Grafana fills in beside the dashboard's own variables.
+FILLED = ("__range", "__range_s", "__interval", "__rate_interval")
+
 Json = dict[str, Any]
 
 DASHBOARDS: dict[str, Json] = {
@@ -94,6 +97,14 @@ def test_it_can_be_provisioned(dashboard: Json) -> None:
 
 
 @each("dashboard", DASHBOARDS)
+def test_an_alert_is_one_line_on_a_graph(dashboard: Json) -> None:
+    """As long as it fires it would be an area, and hide what is below."""
+    (alerts,) = dashboard["annotations"]["list"]
+    firing, _, before = alerts["target"]["expr"].partition(" unless ")
+    assert before == f"last_over_time({firing}[1h] offset $__interval)"
+
+
+@each("dashboard", DASHBOARDS)
 def test_places(dashboard: Json) -> None:
     taken: set[tuple[int, int]] = set()
     ids = [panel["id"] for panel in dashboard["panels"]]
@@ -137,7 +148,7 @@ def test_asks_for_what_is_there(dashboard: Json) -> None:
     variables = {variable["name"] for variable in dashboard["templating"]["list"]}
     for expr in expressions(dashboard):
         assert not Query(expr).problems, expr
-        assert set(re.findall(r"\$([a-z_]+)", expr)) <= variables | {"__range", "__interval", "__rate_interval"}
+        assert set(re.findall(r"\$([a-z_]+)", expr)) <= variables | set(FILLED)
     for variable in dashboard["templating"]["list"]:
         if variable["type"] == "query":
             series, label = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"]).groups()  # type: ignore[union-attr]  # a test may fail so

@@ -36,6 +36,8 @@ class Seen:
     window: int
     board: str
     panel: Json
+    #: How many series were answered.
+    series: int
     drawn: Drawn
 
     def __str__(self) -> str:
@@ -72,7 +74,8 @@ def look(scene: Scene, windows: Sequence[int] = WINDOWS, shown: Mapping[str, Jso
     found = [(window, uid, one) for window in windows for uid, one in asked]
     drawn = draw([_drawing(one, window) for window, _, one in found])
     return [
-        Seen(scene, window, uid, one.panel, picture) for (window, uid, one), picture in zip(found, drawn, strict=True)
+        Seen(scene, window, uid, one.panel, sum(len(data["result"]) for _, data in one.answers.values()), picture)
+        for (window, uid, one), picture in zip(found, drawn, strict=True)
     ]
 
 
@@ -107,6 +110,8 @@ def faults(seen: Seen) -> Iterator[str]:
     # a heatmap cannot be given words
     if seen.drawn.no_data and seen.drawn.no_data not in UNKNOWN and seen.panel["type"] != "heatmap":
         yield f"says '{seen.drawn.no_data}' where it may be unknown"
+    if seen.drawn.readings and not _spread(seen.panel) and len(seen.drawn.readings) != max(seen.series, 1):
+        yield f"{len(seen.drawn.readings)} readings of {seen.series} series"
     names = [name for name in seen.bars if name]
     if not _spread(seen.panel) and names != sorted(names, key=str.casefold):
         yield f"not in the order of names: {names}"

@@ -49,7 +49,9 @@ WAITED, DOWN = 55 * MINUTE, 40
 #: When Prometheus did not run, in two scenes.
 GAP_AT_START = (NOW - 7 * DAY - 10 * MINUTE, NOW - 7 * DAY + 10 * MINUTE)
 GAP_IN_MIDDLE = (NOW - 4 * DAY, NOW - 4 * DAY + 2 * HOUR)
-NAMES = ("week", "start", "nothing", "down", "gap-start", "gap-middle", "many", "one")
+NAMES = ("week", "start", "nothing", "down", "silent", "gap-start", "gap-middle", "many", "one")
+#: The program that no worker shows any more in `silent`, and for how long; the others go on.
+GONE, GONE_FOR = "seattle", 10 * MINUTE
 #: Programs and the length of names in `many`; how much history.
 MANY, LENGTH, HOURS = 20, 40, 24
 
@@ -215,6 +217,9 @@ class Stage:
                     lately = alerts(server, readings(NOW - HOUR, NOW))
                 before = {labels: changes for labels, changes in self._judged_week.items() if labels[0][1] == "ALERTS"}
                 return self._serve(name, series, judged | spliced(before, lately))
+            case "silent":
+                raw, judged = (without_program(each, GONE, NOW - GONE_FOR) for each in (self._week, self._judged_week))
+                return self._serve(name, raw, judged)
             case "one":
                 one = "seattle"
                 profiles = [PROFILES[one]]
@@ -328,6 +333,13 @@ def spliced(earlier: Series, later: Series) -> dict[Labels, list[Change]]:
 
 def _before(changes: Sequence[Change], at: int) -> list[Change]:
     return [change for change in changes if change[0] < at]
+
+
+def without_program(series: Series, program: str, at: int) -> dict[Labels, list[Change]]:
+    """The series of a worker that does not show a program from then on."""
+    others = {labels: [*changes] for labels, changes in series.items() if dict(labels).get("program") != program}
+    gone = {labels: changes for labels, changes in series.items() if labels not in others}
+    return {**others, **ended(gone, at)}
 
 
 def of_program(series: Series, program: str) -> Series:

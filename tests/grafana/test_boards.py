@@ -12,7 +12,7 @@ from dashboards.catalogue import SIGNALS
 from dashboards.grafana.shown import NONE
 from tests.grafana.conftest import COUNTED, Look
 from tests.grafana.looked import BOARDS, UNKNOWN, Seen, faults
-from tests.grafana.scenes import DOWN, NAMES, Stage
+from tests.grafana.scenes import DOWN, GONE, NAMES, Stage
 from tests.grafana.told import DAY
 
 pytestmark = [pytest.mark.grafana, pytest.mark.slow, pytest.mark.full]
@@ -150,6 +150,19 @@ def test_no_sentence_while_the_worker_is_down(looked: Look, stage: Stage) -> Non
     assert "WorkerDown" in {row["Alert"] for row in panel(seen, "care-live", "Alerts firing").rows}
 
 
+def test_a_program_that_is_silent_is_never_left_out(looked: Look) -> None:
+    """One of three is not shown by a worker; what is said of all of them says so."""
+    about = [one for one in looked("silent") if one.board != "care-pipeline" and not over_time(one)]
+    assert len(about) > 60
+    quiet = [str(one) for one in about if not any(GONE in text or "since" in text for text in one.texts)]
+    # alerts are what they are, and the age of a feed is known
+    assert not [title for title in quiet if not re.search("Alerts firing|Silence of a feed", title)]
+
+
+def over_time(seen: Seen) -> bool:
+    return seen.panel["type"] in ("timeseries", "heatmap")
+
+
 def test_sentences_are_said_while_programs_report(looked: Look) -> None:
     """Where there is nothing to say, the scene `start` says so: it has seen three minutes."""
     said = sentences() & {text for seen in looked("start") for text in seen.texts}
@@ -170,4 +183,4 @@ def sentences() -> set[str]:
 
 
 def clock(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%H:%M")
+    return datetime.fromtimestamp(at, UTC).strftime("%-d %b %H:%M")

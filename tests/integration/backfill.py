@@ -145,6 +145,7 @@ def _seldom(families: Families) -> Lines:
         recorded.WITHIN_HOURS: {"ineligible", "outside_hours"},
     }
     lines = _series(recorded.CLOSED, _sum(families, m.CLOSED, recorded.CLOSED))
+    lines += _series(recorded.RECEIVED, _sum(families, m.RECEIVED, recorded.RECEIVED))
     for series, left_out in results.items():
         lines += _series(series, _sum(families, m.DEMAND, series, partial(_is_not_in, left_out)))
     return lines + _intervals(families, drawn=False)

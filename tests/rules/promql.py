@@ -20,6 +20,7 @@ TARGET = {"job", "instance"}
 #: Grafana's variables, as it fills them in: a range of 7 days looked at in steps of 10 minutes.
 GRAFANA = {
     "$__range": "7d",
+    "$__range_s": "604800",
     "$__interval": "10m",
     "$__rate_interval": "10m",
 }

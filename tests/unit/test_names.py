@@ -58,6 +58,28 @@ def test_each_code_has_one_name() -> None:
             assert all(each[-1] for each in named(program))
 
 
+def test_teams_that_differ_in_their_brackets_keep_them() -> None:
+    team = SMALL.teams[0]
+    both = [msgspec.structs.replace(team, code=code, label=f"CARE ({code})") for code in ("day", "night")]
+    named = dict(names.teams(msgspec.structs.replace(SMALL, teams=tuple(both))))
+    assert (named["day"], named["night"]) == ("CARE (day)", "CARE (night)")
+
+
+def test_no_two_codes_have_one_name() -> None:
+    label = Coded(label="Hostel")
+    same = msgspec.structs.replace(SMALL, areas={"a": label, "b": label}, destinations={"x": label, "y": label})
+    assert dict(names.areas(same)) == {"a": "Hostel (a)", "b": "Hostel (b)", "other": "Other area"}
+    assert [name for kind, _, name in names.codes(same) if kind == "destination"] == [
+        "Hostel (x)",
+        "Hostel (y)",
+        "Other",
+    ]
+    team = SMALL.teams[0]
+    twins = [msgspec.structs.replace(team, code=code, label="CARE") for code in ("a", "b")]
+    named = dict(names.teams(msgspec.structs.replace(SMALL, teams=tuple(twins))))
+    assert (named["a"], named["b"]) == ("CARE (a)", "CARE (b)")
+
+
 def test_names_are_shown(bench: Bench) -> None:
     families = dict(read(bench.state, NOON))
     assert all(value == 1 for metric in m.NAMES for _, value in families[metric])
@@ -67,10 +89,11 @@ def test_names_are_shown(bench: Bench) -> None:
 
 def test_a_name_may_have_any_letters(bench: Bench) -> None:
     coded = Coded(label='Area "2"\\MIT\nSouth é')
+    name = 'Area "2"\\MIT South é'
     state = type(bench.state)(
         msgspec.structs.replace(bench.state.profile, areas={"north": coded}), bench.state.tally.bounds
     )
-    assert ("small", "north", coded.label) in [labels for labels, _ in dict(read(state, NOON))[m.AREA_INFO]]
+    assert ("small", "north", name) in [labels for labels, _ in dict(read(state, NOON))[m.AREA_INFO]]
 
 
 def chicago() -> Profile:

@@ -70,17 +70,18 @@ def board(thresholds: Thresholds) -> Board:
                 Shown(signal=outcomes.POLICE, by="involvement"),
                 "involvement",
                 INVOLVEMENTS,
+                above=True,
             ),
             bars(
                 GridPos(x=0, y=27, w=8, h=8),
                 Texts(title="Transports by destination"),
-                Shown(signal=outcomes.TRANSPORTS, by="destination"),
+                Shown(signal=outcomes.TRANSPORTS, by="program destination", said="destination", merged=True),
                 above=True,
             ),
             bars(
                 GridPos(x=8, y=27, w=8, h=8),
                 Texts(title="Referrals by service"),
-                Shown(signal=outcomes.REFERRALS, by="service"),
+                Shown(signal=outcomes.REFERRALS, by="program service", said="service", merged=True),
                 above=True,
             ),
             columns(
