@@ -21,6 +21,7 @@ APART = {
     "bare": "`python3 dev.py bare` runs it on bare machines, and CI does",
     "docker": "needs a Docker daemon; tests/integration/test_stack.py runs what the compose file says, without one",
     "grafana": "needs a city's own Grafana; test_push.py and tests/browser/test_look.py run the commands against stand-ins",
+    "rest": "long tests, which `python3 dev.py test --rest` runs, and CI does",
     "authorizer": "needs a Kafka with an authorizer and names of a city's own",
     "systemd": "needs a worker that is a systemd unit, and its log",
 }

@@ -34,8 +34,8 @@ AVAILABILITY = _signal(
     "program team",
     f"{UNITS_AVAILABLE.expr} - on (program, team) ({staffing.UNITS_PLANNED.expr} == bool 0) * on (program, team) "
     f"({staffing.UNITS_ON_DUTY.expr} == bool 0)",
-    "CARE units whose latest status is available. -1 stands for a team that the staffing plan does not want now and that "
-    "has no unit on duty. Units that are on a call, unavailable or off duty are left out.",
+    "CARE units whose latest status is available. A team that the staffing plan does not want now and that has "
+    "no unit on duty is not planned (-1). Units that are on a call, unavailable or off duty are left out.",
 )
 CALLS_OPEN = _signal(
     "calls_open",

@@ -11,6 +11,8 @@ from dashboards.grafana.frame import framed
 from dashboards.grafana.panels import ALERT_OF_ROW
 from dashboards.thresholds import Thresholds
 
+#: What a panel says without any number, unless it has words of its own.
+_UNKNOWN = "unknown"
 _KINDS = {
     "stat": "numbers",
     "table": "table",
@@ -46,7 +48,8 @@ def _dashboard(dashboard: dict[str, Any]) -> str:
         names = [link["title"].removeprefix("What to do: ") for link in defaults.get("links", ())]
         pages = ", ".join("that of the alert" if name == ALERT_OF_ROW else name for name in names)
         facts = [_KINDS[panel["type"]]]
-        facts += [f'where there are none: "{defaults["noValue"]}"'] if "noValue" in defaults else []
+        why = defaults.get("noValue", _UNKNOWN)
+        facts += [f'where there is nothing to draw: "{why}"'] if why != _UNKNOWN else []
         facts += [f"runbooks: {pages}"] if pages else []
         lines += [f"### {panel['title']}", f"*{'; '.join(facts)}*", panel["description"]]
     return "\n\n".join(lines)
@@ -55,48 +58,74 @@ def _dashboard(dashboard: dict[str, Any]) -> str:
 _HEAD = """# Dashboards
 
 Made by `carewatch dashboards build` from `dashboards/grafana/`; do not edit. Every number is a
-[signal](reference/signals.md); every definition here is also behind the *i* of its panel.
+[signal](reference/signals.md). Point at the *i* of a panel to read its definition.
 
-Six dashboards, which Grafana loads from files and nobody edits in it (`dashboards/grafana/provisioning/`). They link to one
-another and keep what was chosen:
+Six dashboards. Grafana loads them from files (`dashboards/grafana/provisioning/`), or `carewatch dashboards push` writes them
+([deploy](deploy.md#start)); nobody edits them there. The demo has no Grafana. They link to one another and keep what was chosen:
 
-- **Data source**, **Program**, **Team**, **Area**: of what; several or all. *Response times* also asks **Time from**: which
-  interval its panels by team, by area and over time look at.
+- **Data source**, **Program**, **Team**, **Area**: what is shown: one, several or all. *Response times* also asks **Time from**:
+  which interval its panels by team, by area and over time look at.
 - The time at the top right: numbers \"in the chosen time\" count what was recorded in it. Counts are differences of exact
-  counters, so they are whole. Where Prometheus has no number at its beginning, they count from the first one after it, by steps
-  of a three-hundredth of the chosen time: half an hour for a week.
-- A line on a graph marks when an alert began to fire. A click on a number leads to its runbook, a page of Grafana.
+  counters, so they are whole. If Prometheus has no number at the start, the count starts at its first one. It looks at 300 points
+  of the time: every half hour for a week.
+- A line on a graph marks when an alert began to fire. Where a panel lists runbooks below, a click on a number opens them.
 
-No number is not none: a panel says that no call waits only while every chosen program is shown by a worker. Else it is grey
-and says since when that is unknown; what Prometheus cannot say at all is \"unknown\". Names are those of the program files; a code
-that is gone from its file is its own name.
+Teams, areas, follow-ups, destinations and services have the names of the program file: to change one, change its `label` and
+restart the workers. A program is shown by its id. A code that is no longer in the file is shown as it is.
 
 Red is never alone: beside it is a word, or the limit in the title. The colours are those of Okabe and Ito, which people with
-any colour vision can tell apart. For a wall screen open `/d/care-live?var-program=chicago&kiosk`; it fits 1920x1080. Numbers of
-programs and teams are bars, which scroll if there are many; of 20 programs choose one, or some.
+any colour vision can tell apart. For a wall screen open `/d/care-live?var-program=chicago&kiosk`; it fits 1920x1080. What there is
+for each program or team is bars, which scroll; with many programs choose a few.
 
-Grafana 12.4 or newer: the oldest that was tried. Before 12.2 heads and names of columns are cut. A test draws each panel with the
-libraries of the Grafana in `docker-compose.yml`, with a week of numbers, a new Prometheus, a worker that is down, gaps, one program
-and 20 with long names. The pictures below are of made-up events, drawn by a Grafana 9.4, the only one that could be had: what it
-lacks was replaced (colours of numbers and cells, wrapped heads, names above bars). No Grafana 12 was looked at.
+## When it says unknown
+
+No number does not mean zero. A panel says \"no call waits\" only while every chosen program is shown by a worker.
+
+| it says | because | do |
+|---|---|---|
+| `unknown since 26 Nov 14:02`, a big number | since then no worker shows one of the chosen programs; what is beside it leaves that program out \
+| look at *Pipeline*, Workers and Scrapes; [WorkerDown](runbooks/WorkerDown.md), [WorkerNotReady](runbooks/WorkerNotReady.md) |
+| `unknown: no worker shows it`, a row; `unknown`, a bar \
+| the same, of this program; the others are right | the same |
+| `unknown` in the whole panel | Prometheus has no number \
+| see that Grafana reaches Prometheus, and that Prometheus has `rules.yml` |
+| `-` | the row has no such number | nothing |
+
+Until a worker shows the program again, use the dispatch system. After 30 days without a number a program is forgotten. A program
+that has none of the chosen teams is unknown too while no worker shows it.
+
+## Versions
+
+Grafana 12.4 or newer; `push` refuses an older one. A test draws each panel with Grafana's own libraries, of 12.4.10 (that of
+`docker-compose.yml`) at each run, and of 12.4.0 once. A whole Grafana 12 in a browser, and 13, were not tried. The pictures here
+are of made-up events in a Grafana 9.4, the only one that could be had, with what it lacks replaced: so heads and names are cut,
+red is a gradient, an axis says \"unknown\" between its numbers, and tables of which only one column has numbers call it Value. 12.4
+does none of that.
 
 ## Before a release
 
-A Grafana draws them, so look at what it draws, with data, once in the oldest Grafana that is supported and once in the newest:
+First the panels as Grafana's libraries draw them (needs Node.js with npm, and Prometheus; the first time npm gets 700 MB):
+
+<!-- runs: rest -->
+```sh
+python3 dev.py test tests/grafana
+```
+
+Then look at the dashboards in a Grafana 12.4 and in the newest, with data (needs Chromium; compose's Grafana wants a token):
 
 <!-- runs: grafana -->
 ```sh
 python3 dev.py look --url http://localhost:3000 --token-file token --from now-2d
 ```
 
-takes a picture of each in the dark and the light theme, 1280 and 1920 pixels wide, when all its panels are drawn, and shows them side
-by side in `look/index.html`. It says which panels have an error or no data, and ends with 1 if one has an error or is not drawn. On
-each picture:
+This takes a picture of each dashboard in both themes, 1280 and 1920 pixels wide, when all its panels are drawn, and shows them side
+by side in `look/index.html`; runbooks only if they are named. It says which panels have an error or no data, and ends with 1 if one
+has an error or is not drawn. On each picture:
 
-1. every panel is there, and none says \"No data\" where there is some;
+1. every panel is there, and none says *unknown* or *No data* where there is data;
 2. no word is cut off, no number lies on another, tables need no scrolling sideways;
 3. red is where its word is, and can be told from the rest in both themes;
 4. the variables at the top name the data source and what was chosen.
 
-The token is of a service account with the role Viewer (or in `CAREWATCH_GRAFANA_TOKEN`); without one Grafana must let anonymous
-viewers in."""
+Make a token for a service account with the role Viewer. Give it in a file or in `CAREWATCH_GRAFANA_TOKEN`. Without one Grafana must
+let anonymous viewers in. The pictures in this guide are put into `docs/images/` by hand."""

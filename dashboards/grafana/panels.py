@@ -62,7 +62,7 @@ _BY_KEY = d.DataTransformerConfig("sortBy", options={"fields": {}, "sort": [{"fi
 _SMALL, _LARGE = (13, 15, 48), (14, 22, 72)
 #: The least that an axis of whole numbers shows: with less, its ticks are no whole numbers.
 _STEPS = 4
-#: Where nothing can be said; a program that was known a day ago says since when.
+#: Where nothing can be said; a program that was known says since when.
 _UNKNOWN = "unknown"
 _SINCE = "time:[unknown since] D MMM HH:mm"
 
@@ -114,8 +114,8 @@ def columns(
         labels_only: Whether the values say nothing: a list of what there is.
     """
     panel = table.Panel().cell_height(c.TableCellHeight.SM)
-    keys = shown[0].names
     first, words = shown[0], missing or {}
+    keys = first.names
     # where a word stands for no value, a row that has none by its nature needs one
     said = [one is first or one.title in words for one in shown]
     exprs = [with_rows(one, shown, texts.empty) if rows else one.expr for one, rows in zip(shown, said, strict=True)]
@@ -129,7 +129,7 @@ def columns(
         for ref, one in zip(ascii_uppercase, shown, strict=False)
     }
     heads = _heads(keys)
-    hidden = [*shown[0].codes, *(["Value"] if labels_only else [])]
+    hidden = [*first.codes, *(["Value"] if labels_only else [])]
     panel.with_transformation(_BY_KEY)
     panel.with_transformation(_organize({**heads, **names}, hidden))
     built = _finish(panel, at, texts, shown, limits or {})
@@ -396,6 +396,8 @@ def _description(texts: Texts, shown: Sequence[Shown], limits: Mapping[str, Limi
     if limits:
         reds = [f"{name} {'under' if limit.below else 'from'} {limit.said}" for name, limit in limits.items()]
         parts.append(f"Red: {', '.join(reds)}{' on' if not any(limit.below for limit in limits.values()) else ''}.")
+    if texts.empty:
+        parts.append(f'Where there are none it says "{texts.empty}".')
     if free := [label for label in VARIABLES if not any(f'"${label}' in one.expr for one in shown)]:
         said = f"{', '.join(free[:-1])} and {free[-1]} are" if len(free) > 1 else f"{free[0]} is"
         parts.append(f"The same, whatever {said} chosen.")

@@ -55,7 +55,7 @@ def board(thresholds: Thresholds) -> Board:
                 GridPos(x=19, y=0, w=5, h=4),
                 Texts(
                     title=f"Wait (red: {words(wait)}+)",
-                    note="The longest one.",
+                    note="One bar a program: its longest wait.",
                     empty="no call waits",
                     alerts=["CallWaitingTooLong"],
                 ),
@@ -65,7 +65,7 @@ def board(thresholds: Thresholds) -> Board:
             ),
             bars(
                 GridPos(x=19, y=4, w=5, h=6),
-                Texts(title="Silence of a feed", note="The longest one.", alerts=["FeedSilent"]),
+                Texts(title="Silence of a feed", note="One bar a program: its longest.", alerts=["FeedSilent"]),
                 Shown(signal=pipeline.OLDEST_FEED_AGE),
                 limit=Limit(silence, words(silence), f"silent over {words(silence)}"),
                 large=True,
