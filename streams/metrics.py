@@ -281,7 +281,9 @@ Generated from `streams/metrics.py`; do not edit. Served at `/metrics` in the Pr
 Every combination that a program's profile makes possible is there from the start at 0. Nothing of a program is there
 while this worker does not own it or is not recovered. Codes that the profile does not know count under `other`. Times
 are timestamps, not ages. There are no ids in labels, ever. Names
-(`care_*_info`) are those of the program file, and no two codes of a program have one. Counters of calls, units and cases survive restarts, kills and a
+(`care_*_info`) are those of the program file, and no two codes of a program have one.
+
+Counters of calls, units and cases survive restarts, kills and a
 move to another worker exactly; `care_events_*` and `care_partition_conflicts_total` are of the process.
 
 | metric | labels | kind | what |

@@ -83,7 +83,8 @@ No number does not mean zero. A panel says \"no call waits\" only while every ch
 
 | it says | because | do |
 |---|---|---|
-| `unknown since 26 Nov 14:02`, a big number | since then no worker shows one of the chosen programs; what is beside it leaves that program out \
+| `unknown since 26 Nov 14:02`, a big number | since then no worker shows one of the chosen programs; \
+what is beside it leaves that program out \
 | look at *Pipeline*, Workers and Scrapes; [WorkerDown](runbooks/WorkerDown.md), [WorkerNotReady](runbooks/WorkerNotReady.md) |
 | `unknown: no worker shows it`, a row; `unknown`, a bar \
 | the same, of this program; the others are right | the same |
