@@ -161,7 +161,9 @@ def with_rows(one: Shown, shown: Sequence[Shown], empty: str) -> str:
         found = " or ".join(f"({one.bare})" for one in [one for one in shown if one.positive] or shown)
         none = f"{NONE} * ({_ALL_REPORT} unless on () ({found}))"
         expr = f'({expr}) or label_replace({none}, "{label}", "{empty}", "", "")'
-    return f"({expr}) or {silent_row(one, label)}" if one.of_programs else expr
+    if one.of_programs or (empty and "program" in one.labels):
+        expr = f"({expr}) or {silent_row(one, label)}"
+    return expr
 
 
 def row_label(names: Sequence[str]) -> str:

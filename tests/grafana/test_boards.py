@@ -104,6 +104,27 @@ def test_units_and_waiting_calls(looked: Look, stage: Stage) -> None:
     assert all(number(text) >= 0 for row in teams for head, text in row.items() if head != "Where")
 
 
+@pytest.mark.parametrize(
+    ("board", "title", "head", "written"),
+    [
+        ("care-followups", "Compliance over 7 and 30 days", "Compliance", r"\d+%"),
+        ("care-followups", "Next lapse", "In", r"-?[\d.]+ (s|min|mins|hour|hours|day|days)"),
+        ("care-followups", "Next lapse", "At", r"\d+ [A-Z][a-z]{2} \d\d:\d\d"),
+        ("care-times", "By interval, over all areas", "Measured", r"[\d,]+"),
+        ("care-times", "By interval, over all areas", "Median", r"[\d.]+ (s|min|mins|hour|hours)|under 20"),
+        ("care-times", "By team: target and times, over all areas", "Target", r"[\d.]+ mins?|no target"),
+        ("care-times", "By team: target and times, over all areas", "Within target", r"\d+%|no target"),
+        ("care-staffing", "Planned, none available", "Time", r"[\d.]+ (min|mins|hour|hours|day|days)"),
+        ("care-pipeline", "Records by feed", "Share rejected lately", r"\d+%|under 200"),
+        ("care-outcomes", "Calls closed by area and outcome", "Services and transport", r"[\d,]+"),
+    ],
+)
+def test_numbers_are_written_with_their_units(looked: Look, board: str, title: str, head: str, written: str) -> None:
+    rows = panel(looked("week"), board, title).rows
+    assert rows
+    assert not [row[head] for row in rows if not re.fullmatch(written, row[head])]
+
+
 def test_alerts_that_fire(looked: Look, stage: Stage) -> None:
     scene = stage.scene("week")
     rows = panel(looked("week"), "care-pipeline", "Alerts firing").rows
