@@ -35,7 +35,8 @@ def looked(stage: Stage) -> Look:
         if name not in found:
             gap = name.startswith("gap-")  # the same as the week, but for what is counted
             shown = {uid: BOARDS[uid] for uid in COUNTED} if gap else BOARDS
-            found[name] = look(stage.scene(name), WINDOWS[:1] if gap else WINDOWS, shown)
+            windows = WINDOWS if name in ("week", "many") else WINDOWS[:1]  # what fits there fits elsewhere
+            found[name] = look(stage.scene(name), windows, shown)
         return found[name]
 
     return at
