@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, NamedTuple, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from grafana_api.grafana_api import GrafanaException
 from grafana_api.grafana_face import GrafanaFace
@@ -68,6 +68,16 @@ class Source(NamedTuple):
         return f"{self.name} ({self.uid})"
 
 
+def address(url: str) -> SplitResult | None:
+    """The parts of a web server's address; None if it is none, or has a login in it."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises ValueError too
+    except ValueError:
+        return None
+    return parts if parts.hostname and parts.scheme in ("http", "https") and parts.username is None else None
+
+
 class Grafana:
     """One Grafana server. A context manager: leaving it closes the connection.
 
@@ -82,12 +92,8 @@ class Grafana:
     """
 
     def __init__(self, url: str, login: Login, *, agent: str = "carewatch", timeout: float = 15.0) -> None:
-        try:
-            parts = urlsplit(url)
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            host = port = parts = None
-        if parts is None or not host or parts.scheme not in ("http", "https") or parts.username is not None:
+        parts = address(url)
+        if parts is None or not (host := parts.hostname):
             # the address is not quoted: somebody may have put a password into it
             raise GrafanaError("the address of Grafana is none; write it like https://grafana.city.example")
         self.url = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
@@ -95,7 +101,7 @@ class Grafana:
         self._face = GrafanaFace(
             auth=_checked(login),
             host=f"[{host}]" if ":" in host else host,
-            port=port,
+            port=parts.port,
             url_path_prefix=f"{path}/" if path else "",
             protocol=parts.scheme,
             timeout=timeout,

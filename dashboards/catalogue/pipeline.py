@@ -244,15 +244,17 @@ SILENT_SINCE = _signal(
     "after a day. No value while one does. Counts of the chosen time stay for five minutes longer.",
 )
 
-#: Alerts of the chosen programs, and those that are of no program. The Watchdog fires always and is for machines.
-_FIRING = 'alertstate="firing",severity!="none",program=~"$program|"'
+
+def firing(*matchers: str) -> str:
+    """Alerts of the chosen programs, and those that are of no program. The Watchdog fires always and is for machines."""
+    inside = ",".join(('alertstate="firing"', 'severity!="none"', 'program=~"$program|"', *matchers))
+    return f"{ALERTS.name}{{{inside}}}"
 
 
-def _firing(*matchers: str) -> str:
+def _or_watchdog(selector: str) -> str:
     """What fires; the Watchdog alone if nothing else does: it proves that the rules are looked at."""
     by = "alertname, severity, audience, program, team, area, topic, instance"
-    watchdog = f'{ALERTS.name}{{alertname="Watchdog",alertstate="firing"}}'
-    return f"max by ({by}) ({ALERTS.name}{{{','.join((_FIRING, *matchers))}}} or on () {watchdog})"
+    return f'max by ({by}) ({selector} or on () {ALERTS.name}{{alertname="Watchdog",alertstate="firing"}})'
 
 
 ALERTS_FIRING = _signal(
@@ -260,7 +262,7 @@ ALERTS_FIRING = _signal(
     "Alerts firing",
     "count",
     "alertname severity audience program team area topic instance",
-    _firing(),
+    _or_watchdog(firing()),
     "Alerts that fire now, of the chosen programs and of the pipeline. While none does, the Watchdog, which "
     "fires always: it proves that Prometheus looks at the rules.",
 )
@@ -269,7 +271,7 @@ ALERTS_FIRING_LIVE = _signal(
     "Alerts firing for supervisors and operators",
     "count",
     "alertname severity audience program team area topic instance",
-    _firing('audience!="program_managers"'),
+    _or_watchdog(firing('audience!="program_managers"')),
     "Alerts for supervisors that fire now, and those of the pipeline that say that the numbers here cannot be trusted. "
     "Those for program managers are left out. While none fires, the Watchdog, which fires always: it proves that Prometheus "
     "looks at the rules.",

@@ -9,10 +9,9 @@ from dashboards.grafana import runbooks
 from dashboards.grafana.boards import boards
 from dashboards.grafana.frame import framed
 from dashboards.grafana.panels import ALERT_OF_ROW
+from dashboards.grafana.shown import UNKNOWN
 from dashboards.thresholds import Thresholds
 
-#: What a panel says without any number, unless it has words of its own.
-_UNKNOWN = "unknown"
 _KINDS = {
     "stat": "numbers",
     "table": "table",
@@ -48,8 +47,8 @@ def _dashboard(dashboard: dict[str, Any]) -> str:
         names = [link["title"].removeprefix("What to do: ") for link in defaults.get("links", ())]
         pages = ", ".join("that of the alert" if name == ALERT_OF_ROW else name for name in names)
         facts = [_KINDS[panel["type"]]]
-        why = defaults.get("noValue", _UNKNOWN)
-        facts += [f'where there is nothing to draw: "{why}"'] if why != _UNKNOWN else []
+        why = defaults.get("noValue", UNKNOWN)
+        facts += [f'where there is nothing to draw: "{why}"'] if why != UNKNOWN else []
         facts += [f"runbooks: {pages}"] if pages else []
         lines += [f"### {panel['title']}", f"*{'; '.join(facts)}*", panel["description"]]
     return "\n\n".join(lines)

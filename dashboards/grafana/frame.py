@@ -11,13 +11,15 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as d
 
+from dashboards.catalogue import pipeline
 from dashboards.grafana.panels import DATASOURCE
 from dashboards.grafana.style import INTERVALS, RED
+from dashboards.sources import OURS
 from dashboards.thresholds import Links
 from streams import metrics as m
 
 #: Uid of the provisioned datasource, see provisioning/datasources.
-DATASOURCE_UID = "carewatch"
+DATASOURCE_UID = OURS
 #: Every dashboard by its uid, in the order of the links. The uids are addresses that people keep: they never change.
 TITLES = {
     "care-live": "Live load",
@@ -87,7 +89,7 @@ def _alerts() -> Builder[d.AnnotationQuery]:
 
     One that fired in the hour before did not begin: Prometheus may have been away.
     """
-    firing = 'ALERTS{alertstate="firing",severity!="none",program=~"$program|"}'
+    firing = pipeline.firing()
     expr = f"{firing} unless last_over_time({firing}[1h] offset $__interval)"
     return (
         make.AnnotationQuery()

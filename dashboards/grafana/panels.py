@@ -29,13 +29,13 @@ from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from dashboards.alerts import ALERTS
-from dashboards.catalogue.promql import VARIABLES
-from dashboards.catalogue.signal import Unit
+from dashboards.catalogue.promql import VARIABLES, total
 from dashboards.grafana import fields
 from dashboards.grafana.fields import override
 from dashboards.grafana.shown import (
     NONE,
     SILENT,
+    UNKNOWN,
     UNKNOWN_SINCE,
     Limit,
     Shown,
@@ -47,7 +47,7 @@ from dashboards.grafana.shown import (
     silent_row,
     with_rows,
 )
-from dashboards.grafana.style import BLUE, GREY, LABELS, LOOKS, ORANGE, SHORT
+from dashboards.grafana.style import BLUE, GREY, LABELS, ORANGE, SHORT, Look
 
 DATASOURCE = c.DataSourceRef("prometheus", "$datasource")
 #: In a table of alerts: the alert of the row that is clicked on.
@@ -62,9 +62,7 @@ _BY_KEY = d.DataTransformerConfig("sortBy", options={"fields": {}, "sort": [{"fi
 _SMALL, _LARGE = (13, 15, 48), (14, 22, 72)
 #: The least that an axis of whole numbers shows: with less, its ticks are no whole numbers.
 _STEPS = 4
-#: Where nothing can be said; a program that was known says since when.
-_UNKNOWN = "unknown"
-_SINCE = "time:[unknown since] D MMM HH:mm"
+_SINCE = f"time:[{UNKNOWN} since] D MMM HH:mm"
 
 
 def number(at: d.GridPos, texts: Texts, shown: Shown, *, limit: Limit | None = None) -> d.Panel:
@@ -77,18 +75,18 @@ def number(at: d.GridPos, texts: Texts, shown: Shown, *, limit: Limit | None = N
         .text_mode(c.BigValueTextMode.VALUE)
         .orientation(c.VizOrientation.HORIZONTAL)
     )
-    expr = f'{listed(shown.expr, shown)} or label_replace(min({UNKNOWN_SINCE}), "key", "{_UNKNOWN}", "", "")'
+    expr = f'{listed(shown.expr, shown)} or label_replace(min({UNKNOWN_SINCE}), "key", "{UNKNOWN}", "", "")'
     _in_order(panel, expr)
     built = _finish(panel, at, texts, [shown])
     defaults = _defaults(built)
     defaults.color = d.FieldColor(d.FieldColorModeId.THRESHOLDS)
     defaults.thresholds = fields.thresholds(limit)
-    defaults.mappings = [fields.nothing(_UNKNOWN)]
+    defaults.mappings = [fields.nothing(UNKNOWN)]
     unknown = [
         d.DynamicConfigValue("unit", _SINCE),
         d.DynamicConfigValue("color", d.FieldColor(d.FieldColorModeId.FIXED, GREY)),
     ]
-    _config(built).overrides.append(override(_UNKNOWN, *unknown))
+    _config(built).overrides.append(override(UNKNOWN, *unknown))
     return built
 
 
@@ -134,10 +132,10 @@ def columns(
     panel.with_transformation(_organize({**heads, **names}, hidden))
     built = _finish(panel, at, texts, shown, limits or {})
     config = _config(built)
-    config.overrides += _names(keys, values or {})
+    config.overrides += _name_columns(keys, values or {})
     for one in () if labels_only else shown:
         none = words.get(one.title, "")
-        properties = [*_unit(one.signal.unit), fields.width_of(one.title, one.signal.unit, none)]
+        properties = [*_unit(one.look), fields.width_of(one.title, one.signal.unit, none)]
         mappings: list[d.ValueMapping] = []
         if limits and one.title in limits:
             limit = limits[one.title]
@@ -172,10 +170,10 @@ def pivot(
     """
     panel = table.Panel().cell_height(c.TableCellHeight.SM)
     keys = [key for key in shown.names if key != label]
-    _spread(panel, shown, label, {**_heads(keys), **codes}, without)
+    _spread(panel, shown, label, {**_heads(keys), **codes}, silent_row(shown, row_label(keys)), without)
     built = _finish(panel, at, texts, [shown], limits or {})
     config = _config(built)
-    config.overrides += _names(keys, values or {})
+    config.overrides += _name_columns(keys, values or {})
     if not shaded:
         config.overrides += [override(name, fields.width_of(name, shown.signal.unit)) for name in codes.values()]
     else:
@@ -235,7 +233,7 @@ def bars(
     if top is not None:
         panel.max(top)
     if label is not None and codes is not None:
-        _spread(panel, shown, label, codes)
+        _spread(panel, shown, label, codes, total(label, silent(label)))
     else:
         expr = listed(or_none(shown.expr) if texts.empty else shown.expr, shown)
         programs = shown.of_programs and "program" in shown.labels
@@ -246,9 +244,9 @@ def bars(
     defaults.color = d.FieldColor(d.FieldColorModeId.THRESHOLDS)
     defaults.mappings = [
         *fields.limit_texts(limit),
-        *fields.special({**(special or {}), SILENT: (_UNKNOWN, GREY)}),
+        *fields.special({**(special or {}), SILENT: (UNKNOWN, GREY)}),
         *fields.none_is(texts.empty),
-        fields.nothing(_UNKNOWN),
+        fields.nothing(UNKNOWN),
     ]
     return built
 
@@ -380,7 +378,7 @@ def _finish(
     defaults = _defaults(panel)
     look = shown[0].look
     defaults.unit, defaults.decimals = look.unit, look.decimals
-    defaults.no_value = texts.why or _UNKNOWN
+    defaults.no_value = texts.why or UNKNOWN
     looking = [alert.name for alert in ALERTS if any(one.signal in alert.signals for one in shown)]
     if names := [*texts.alerts, *looking]:
         defaults.links = [_runbook(name) for name in names]
@@ -422,8 +420,7 @@ def _query(ref: str, expr: str) -> prometheus.Dataquery:
     return prometheus.Dataquery().ref_id(ref).datasource(DATASOURCE).expr(expr)
 
 
-def _unit(unit: Unit) -> list[d.DynamicConfigValue]:
-    look = LOOKS[unit]
+def _unit(look: Look) -> list[d.DynamicConfigValue]:
     decimals = [] if look.decimals is None else [d.DynamicConfigValue("decimals", look.decimals)]
     return [d.DynamicConfigValue("unit", look.unit), *decimals]
 
@@ -433,7 +430,7 @@ def _heads(labels: Iterable[str]) -> dict[str, str]:
     return {label: LABELS[label.removesuffix("_name")] for label in labels}
 
 
-def _names(
+def _name_columns(
     labels: Sequence[str], values: Mapping[str, Mapping[str, str]]
 ) -> list[d.DashboardFieldConfigSourceOverrides]:
     """How columns of names look: their widths, and words for their codes."""
@@ -462,15 +459,18 @@ def _in_order(panel: stat.Panel | bargauge.Panel, expr: str) -> None:
 
 
 def _spread(
-    panel: table.Panel | bargauge.Panel, shown: Shown, label: str, names: Mapping[str, str], without: Iterable[str] = ()
+    panel: table.Panel | bargauge.Panel,
+    shown: Shown,
+    label: str,
+    names: Mapping[str, str],
+    unshown: str,
+    without: Iterable[str] = (),
 ) -> None:
-    """Make one row of the series that differ in this label alone, one table of the rows, and put them in order."""
-    names_of_rows = [name for name in shown.names if name != label]
-    if isinstance(panel, table.Panel):  # a row of its own; among bars, one of them
-        silent_one = silent_row(shown, row_label(names_of_rows))
-    else:
-        silent_one = f"sum by ({label}) ({silent(label)})"
-    expr = f"({shown.expr}) or {silent_one}" if shown.of_programs else shown.expr
+    """Make one row of the series that differ in this label alone, one table of the rows, and put them in order.
+
+    `unshown`: the series of programs that no worker shows.
+    """
+    expr = f"({shown.expr}) or {unshown}" if shown.of_programs else shown.expr
     expr = listed(expr, shown, label)
     panel.with_target(_query("A", expr).format(PromQueryFormat.TIME_SERIES).instant().legend_format(_legend(shown)))
     panel.with_transformation(

@@ -15,8 +15,9 @@ from streams import metrics as m
 NONE = -1
 #: Stands for a program that no worker shows, among numbers of programs.
 SILENT = -2
-#: What is said where nobody knows.
-UNKNOWN = "unknown: no worker shows it"
+#: What is said where nobody knows, and of a row of a table why.
+UNKNOWN = "unknown"
+_NOT_SHOWN = f"{UNKNOWN}: no worker shows it"
 #: The label of a place in words, and what it is made of.
 PLACE = "place"
 _PLACE = ("program", "team_name", "area_name", "topic", "instance")
@@ -158,7 +159,8 @@ def with_rows(one: Shown, shown: Sequence[Shown], empty: str) -> str:
     expr = one.expr
     if empty:
         # the others have values only where those have that count
-        found = " or ".join(f"({one.bare})" for one in [one for one in shown if one.positive] or shown)
+        decisive = [each for each in shown if each.positive] or shown
+        found = " or ".join(f"({each.bare})" for each in decisive)
         none = f"{NONE} * ({_ALL_REPORT} unless on () ({found}))"
         expr = f'({expr}) or label_replace({none}, "{label}", "{empty}", "", "")'
     if one.of_programs or (empty and "program" in one.labels):
@@ -174,10 +176,12 @@ def row_label(names: Sequence[str]) -> str:
 def silent_row(shown: Shown, label: str) -> str:
     """A row for each program that no worker shows, with words in this label."""
     if label == PLACE:
-        return silent(label, f"$1 {UNKNOWN}")
+        return silent(label, f"$1 {_NOT_SHOWN}")
     if label == "program":
-        return silent(label, "$1 unknown")
-    return silent(label, UNKNOWN) if "program" in shown.labels else f"sum by ({label}) ({silent(label, '$1 unknown')})"
+        return silent(label, f"$1 {UNKNOWN}")
+    if "program" in shown.labels:
+        return silent(label, _NOT_SHOWN)
+    return total(label, silent(label, f"$1 {UNKNOWN}"))
 
 
 def silent(label: str, said: str = "$1") -> str:

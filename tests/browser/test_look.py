@@ -10,12 +10,13 @@ import struct
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.answering import Answering
 from tests.browser.chromium import MISSING, chromium
 from tests.look import __main__ as command
 
@@ -79,9 +80,9 @@ def grafana() -> Iterator[tuple[Server, Server]]:
     """A Grafana that wants a login, and the other server."""
     servers: list[Server] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+    class Handler(Answering):
+        def reply(self) -> None:
+            self.body()
             own, other = servers
             host = self.headers["Host"]
             here = own if own.url.endswith(host) else other
@@ -100,19 +101,10 @@ def grafana() -> Iterator[tuple[Server, Server]]:
                 text = "<form>Log in</form>"
             elif self.path == "/api/ds/query":
                 threading.Event().wait(0.3)  # an answer that lets wait
-            self.send_response(status)
+            headers = {"Content-Type": "text/html" if text.startswith("<") else "application/json"}
             if status == 302:
-                self.send_header("Location", f"{other.url}/hopped" if self.path == "/hop" else "/login")
-            raw = text.encode()
-            self.send_header("Content-Type", "text/html" if text.startswith("<") else "application/json")
-            self.send_header("Content-Length", str(len(raw)))
-            self.end_headers()
-            self.wfile.write(raw)
-
-        do_POST = do_GET  # noqa: N815  # http.server's name
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
+                headers["Location"] = f"{other.url}/hopped" if self.path == "/hop" else "/login"
+            self.answer(status, text, headers)
 
     with (
         ThreadingHTTPServer(("127.0.0.1", 0), Handler) as one,

@@ -1,6 +1,6 @@
 """What Grafana shows for a panel, by Grafana's own libraries: one Node.js process draws many panels.
 
-    drawn = draw([Drawing(panel, [Answer("A", "query", expr, data)], variables={"program": "Oakwood CARE"})])
+    drawn = draw([Drawing(panel, [Answer("A", expr, data)], variables={"program": "Oakwood CARE"})])
 
 Sizes are CSS pixels, at a zoom of 100%.
 """
@@ -32,7 +32,6 @@ class Answer:
     """What Prometheus answered to one target of a panel: `data` of /api/v1/query or /api/v1/query_range."""
 
     ref_id: str
-    kind: Literal["query", "query_range"]
     #: As it was asked, variables replaced.
     expr: str
     data: Mapping[str, Any]

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from dashboards.build import ROOT
 from tests.grafana.draw import Answer, Column, Drawing, Drawn, draw
@@ -25,7 +24,6 @@ _SIDES = 32
 #: What Grafana's own measure of a bar's value differs from ours: it makes the room as wide as the text.
 _MEASURE = 1.1
 _CODE = re.compile("[a-z0-9]+(_[a-z0-9]+)+")
-_KIND: dict[str, Literal["query", "query_range"]] = {"instant": "query", "range": "query_range"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +82,7 @@ def _drawing(asked: Asked, window: int) -> Drawing:
 
 
 def _answer(question: Question, data: Json) -> Answer:
-    kind = _KIND[question.kind]
-    return Answer(question.ref, kind, question.expr, data, question.start, question.end, question.step)
+    return Answer(question.ref, question.expr, data, question.start, question.end, question.step)
 
 
 def faults(seen: Seen) -> Iterator[str]:

@@ -55,8 +55,8 @@ def panel(kind: str, **rest: Any) -> dict[str, Any]:
 def scene(panel: dict[str, Any], data: dict[str, Any], **rest: Any) -> Drawing:
     """A panel with the answer to its only target."""
     if data["resultType"] == "matrix":
-        return Drawing(panel, [Answer("A", "query_range", "up", data, NOW, NOW + 3600, 60.0)], **rest)
-    return Drawing(panel, [Answer("A", "query", "up", data)], **rest)
+        return Drawing(panel, [Answer("A", "up", data, NOW, NOW + 3600, 60.0)], **rest)
+    return Drawing(panel, [Answer("A", "up", data)], **rest)
 
 
 def one(panel: dict[str, Any], data: dict[str, Any], **rest: Any) -> Drawn:
@@ -266,7 +266,7 @@ def test_the_navigation_takes_room_in_wide_windows() -> None:
 def test_every_panel_of_the_boards_is_drawn_in_seconds() -> None:
     panels = [panel for file in BOARDS for panel in json.loads(file.read_bytes())["panels"] if panel.get("targets")]
     drawings = [
-        Drawing(panel, [Answer(target["refId"], "query", target["expr"], vector()) for target in panel["targets"]])
+        Drawing(panel, [Answer(target["refId"], target["expr"], vector()) for target in panel["targets"]])
         for panel in panels
     ]
     begun = time.monotonic()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from dashboards.build import ROOT
 from tests.grafana.blocks import Change, Labels, Span, write_block
 from tests.grafana.filling import Json, View, answer, chosen, interval, long, pixels, questions, short
 from tests.grafana.judged import rules
@@ -18,8 +16,6 @@ from tests.integration.harness import require_prometheus
 from tests.rules.tools import run
 
 pytestmark = [pytest.mark.grafana, pytest.mark.slow, pytest.mark.full]
-
-BOARDS = {file.stem: json.loads(file.read_text()) for file in (ROOT / "dashboards/grafana/dashboards").glob("*.json")}
 
 
 def vector(scene: Scene, expr: str, at: float | None = None) -> list[tuple[dict[str, str], float]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-from dashboards.gateway import GrafanaError
+from dashboards.gateway import GrafanaError, address
 
 #: Pixels that Grafana gives a row of its grid, and to what is above the grid where it is high.
 ROW = 38
@@ -85,13 +85,7 @@ class Seen:
 
 def checked(url: str) -> str:
     """The address without a slash at its end. Raises GrafanaError."""
-    try:
-        parts = urlsplit(url)
-        wrong = parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None
-        _ = parts.port
-    except ValueError:
-        wrong = True
-    if wrong:  # not quoted: somebody may have put a password into it
+    if address(url) is None:  # not quoted: somebody may have put a password into it
         raise GrafanaError("no address of Grafana; give it with --url, such as http://localhost:3000")
     return url.rstrip("/")
 

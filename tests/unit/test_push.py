@@ -28,7 +28,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ from dashboards.alerts import ALERTS
 from dashboards.gateway import Grafana, GrafanaError, Source
 from dashboards.grafana import frame
 from dashboards.sources import OURS, choose, pointed, strays
+from tests.answering import Answering
 from tests.docs import ROOT
 
 TOKEN = "glsa_s3cret"  # a made-up one
@@ -142,9 +143,9 @@ class FakeGrafana:
 
 @pytest.fixture
 def fake() -> Iterator[FakeGrafana]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+    class Handler(Answering):
+        def reply(self) -> None:
+            body = self.body()
             line = f"{self.command} {self.path}"
             grafana.asked.append(Request(line, dict(self.headers), body))
             status, answer = grafana.answers.get(line, (404, {"message": "Not found"}))
@@ -153,19 +154,10 @@ def fake() -> Iterator[FakeGrafana]:
                 read = grafana.changed(board), {"provisioned": False, "canSave": True}
                 shown = (200, dict(zip(("dashboard", "meta"), read, strict=True)))
                 grafana.answers.setdefault(f"GET /api/dashboards/uid/{board['uid']}", shown)
-            self.send_response(status)
             if status in (301, 302):
-                self.send_header("Location", answer)
-                answer = ""
-            raw = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
-            self.send_header("Content-Length", str(len(raw)))
-            self.end_headers()
-            self.wfile.write(raw)
-
-        do_POST = do_GET  # noqa: N815  # http.server's name
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
+                self.answer(status, "", {"Location": answer})
+            else:
+                self.answer(status, answer if isinstance(answer, str) else json.dumps(answer), {})
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         grafana = FakeGrafana(f"http://127.0.0.1:{server.server_port}")
