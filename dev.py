@@ -50,7 +50,7 @@ Static checks, then the unit, contract, rules and golden tests and the core of t
 Kafka, {most} processes at a time: under five minutes on two cores.
 
   --all     the long tests too, which are marked `full`: chaos, a big file, pictures in a browser, whole stacks,
-            the dashboards as Grafana draws them (these alone: python3 dev.py test tests/grafana)
+            the dashboards as Grafana draws them (these alone: python3 dev.py test tests/grafana -n 2)
   --rest    only these: what the plain command leaves out
   -h        this; pytest's own options: .venv/bin/pytest --help
 

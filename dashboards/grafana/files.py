@@ -108,7 +108,7 @@ First the panels as Grafana's libraries draw them (needs Node.js with npm, and P
 
 <!-- runs: rest -->
 ```sh
-python3 dev.py test tests/grafana
+python3 dev.py test tests/grafana -n 2
 ```
 
 Then look at the dashboards in a Grafana 12.4 and in the newest, with data (needs Chromium; compose's Grafana wants a token):
