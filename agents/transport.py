@@ -118,16 +118,24 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def progress(self, topic: str, partition: int) -> Progress | None:
         """Progress of an assigned partition; None before its first poll and when it is not assigned."""
-        consumer = self._consumer
+        assignment = self._assigned()
         tp = TopicPartition(topic, partition)
-        subscription = consumer._subscription.subscription if consumer else None
-        assignment = subscription.assignment if subscription else None
         if assignment is None or tp not in assignment.tps:
             return None
         state = assignment.state_value(tp)
         if state is None or state.highwater is None or not state.has_valid_position:
             return None
         return Progress(state.position, readable_end(state.highwater, state.lso), state.timestamp, -1)
+
+    def answered(self) -> int:
+        """When a broker last answered a fetch of any assigned partition, in milliseconds since the epoch; 0: not yet."""
+        assignment = self._assigned()
+        states = [assignment.state_value(tp) for tp in assignment.tps] if assignment else []
+        return max((state.timestamp for state in states if state and state.timestamp), default=0)
+
+    def _assigned(self) -> Any:
+        subscription = self._consumer._subscription.subscription if self._consumer else None
+        return subscription.assignment if subscription else None
 
 
 def readable_end(end: int, stable: int | None) -> int:
@@ -167,6 +175,10 @@ class Consumer(driver.Consumer):
         """
         now, then = self._thread.progress(topic, partition), self._reached.get(TP(topic, partition))
         return then and now and now._replace(position=then.position, last=then.last)
+
+    def answered(self) -> int:
+        """When a broker last answered a fetch of any assigned partition, in milliseconds since the epoch; 0: not yet."""
+        return self._thread.answered()
 
     def began(self, topic: str, partition: int) -> int | None:
         """Where the reading of a partition began, or begins; not where it is: what was given to an agent may wait."""

@@ -57,7 +57,7 @@ class Site:
         self.owner.take({CHICAGO: self.stored})
         self.pipeline = Pipeline()
         self.changelog = Changelog(self.write, self.owner.changes, self.failures.append, 4, apart)
-        order = Order(lambda *_: None, lambda *_: None)
+        order = Order(lambda *_: None, lambda *_: None, lambda: 0)
         inputs = {f"care.{topic}": topic for topic in TOPICS}
         self.intake = Intake(
             self.owner,
