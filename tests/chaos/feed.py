@@ -23,7 +23,7 @@ ROUND, EVERY = 30, 0.15
 
 
 class Feed:
-    """Sends events from a thread of its own, in rounds: the statuses of a round are at the broker before its calls.
+    """Sends events from a thread of its own, in rounds: statuses are at the broker before calls, and calls before cases.
 
     A status that arrives after the end of the call that asks for it is the one disorder that no fold can follow (see
     docs/decisions/0003-statuses-first.md). A context manager: leaving it stops the feed.
@@ -120,9 +120,7 @@ class Feed:
             others = []
         elif self._held:
             self._release()
-        for share in (statuses, others):
-            self._send(share)
-            self._site.flush()
+        self._send([*statuses, *others])
 
     def _release(self) -> None:
         held, self._held = self._held, []
@@ -130,8 +128,7 @@ class Feed:
         self._send(held)
 
     def _send(self, events: Sequence[Event]) -> None:
-        for event in events:
-            self._site.post_event(event)
+        self._site.send(events)
         self.sent += events
 
     def describe(self) -> str:

@@ -134,14 +134,7 @@ class Hostile:
         if rng.random() < 0.05:
             topic = rng.choice(TOPICS)
         if rng.random() < 0.05:
-            key = rng.choice(
-                (
-                    b"",
-                    b"seattle",
-                    b"\xff",
-                    event.get("program", "") and str(event["program"]).encode("utf-8", "replace"),
-                )
-            )
+            key = rng.choice((b"", b"seattle", b"\xff", str(event.get("program") or "").encode("utf-8", "replace")))
         return Record(topic, key, self._text(event))
 
     def _bytes(self, now: Micros) -> Record:
