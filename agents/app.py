@@ -96,7 +96,7 @@ class Worker:
         self.pipeline = Pipeline()
         self.way = RightOfWay()
         self.app = _app(settings)
-        self.order = Order(self._progress, self._began, lambda: self._consumer.answered())
+        self.order = Order(self._progress, self._began, lambda: self._consumer.silence())
         self.table = cast(
             Table,
             self.app.Table(

@@ -23,8 +23,8 @@ PATIENCE = 5.0
 #: Seconds to wait while those of other partitions move, for each topic that is waited for in turn: in a backlog they may
 #: come first, a hundred thousand of them.
 LONGEST = 60.0
-#: Seconds without an answer to any fetch, of any partition, after which the broker is away. Then nothing can move, and
-#: the time does not count. Where there is nothing to read it answers twice a second.
+#: Seconds without an answer to any fetch after which the broker is away: nothing can move, and the time does not count.
+#: One that is there answers many times a second, also where there is nothing to read (`Settings.fetch_wait`).
 AWAY = 2.0
 #: Seconds between looks where nothing wakes us: progress of the fetcher makes no event.
 LOOK = 0.005
@@ -39,12 +39,12 @@ class Order:
         self,
         progress: Callable[[Topic, int], Progress | None],
         began: Callable[[Topic, int], int | None],
-        answered: Callable[[], int],
+        silence: Callable[[], float],
     ) -> None:
-        """`progress`, `began` and `answered` as in agents/transport.py, the first two by topic and partition."""
+        """`progress`, `began` and `silence` as in agents/transport.py, the first two by topic and partition."""
         self._progress = progress
         self._began = began
-        self._answered = answered
+        self._silence = silence
         self._handled: dict[tuple[Topic, int], int] = {}
         self._cleared: dict[tuple[Topic, int], int] = {}
         self._steps: Counter[Topic] = Counter()  # messages handled, of all partitions
@@ -83,7 +83,6 @@ class Order:
         epoch = self._epoch
         idle_since, seen = now(), -1
         stuck_since, steps = now(), -1
-        heard_at, heard = now(), self._answered()
         while epoch == self._epoch:
             other = self._progress(before, partition)
             if other is not None and end is None and other.polled_at >= mine.polled_at:
@@ -93,14 +92,12 @@ class Order:
                 idle_since, seen = now(), done
             if (made := sum(self._steps[each] for each in chain)) != steps:
                 stuck_since, steps = now(), made
-            if (answered := self._answered()) != heard:
-                if now() - heard_at > AWAY:  # it is back
-                    idle_since = stuck_since = now()
-                heard_at, heard = now(), answered
             if end is not None and other is not None and self._applied(before, partition, other, end):
                 break
-            lags = now() - max(idle_since, stuck_since) > PATIENCE or now() - idle_since > LONGEST * len(chain)
-            if lags and now() - heard_at < AWAY:
+            still = now() - max(idle_since, stuck_since)
+            if still > AWAY and self._silence() > AWAY:  # to ask it costs a tenth of a millisecond
+                idle_since = stuck_since = now()
+            elif still > PATIENCE or now() - idle_since > LONGEST * len(chain):
                 log.warning(
                     "records lag behind those that ask for them", topic=before, partition=partition, offset=offset
                 )

@@ -22,6 +22,7 @@ from faust.types import TP
 
 from agents.fence import clock
 from agents.lease import Lease
+from streams.clock import SECOND, wall
 
 log = structlog.get_logger()
 
@@ -127,11 +128,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return None
         return Progress(state.position, readable_end(state.highwater, state.lso), state.timestamp, -1)
 
-    def answered(self) -> int:
-        """When a broker last answered a fetch of any assigned partition, in milliseconds since the epoch; 0: not yet."""
+    def silence(self) -> float:
+        """Seconds since a broker last answered a fetch of an assigned partition; before the first answer since the epoch."""
         assignment = self._assigned()
         states = [assignment.state_value(tp) for tp in assignment.tps] if assignment else []
-        return max((state.timestamp for state in states if state and state.timestamp), default=0)
+        return wall() / SECOND - max((state.timestamp or 0 for state in states if state), default=0) / 1000
 
     def _assigned(self) -> Any:
         subscription = self._consumer._subscription.subscription if self._consumer else None
@@ -176,9 +177,9 @@ class Consumer(driver.Consumer):
         now, then = self._thread.progress(topic, partition), self._reached.get(TP(topic, partition))
         return then and now and now._replace(position=then.position, last=then.last)
 
-    def answered(self) -> int:
-        """When a broker last answered a fetch of any assigned partition, in milliseconds since the epoch; 0: not yet."""
-        return self._thread.answered()
+    def silence(self) -> float:
+        """Seconds since a broker last answered a fetch of an assigned partition; before the first answer since the epoch."""
+        return self._thread.silence()
 
     def began(self, topic: str, partition: int) -> int | None:
         """Where the reading of a partition began, or begins; not where it is: what was given to an agent may wait."""
