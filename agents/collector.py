@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 
 from agents import heap
 from agents.app import Worker
+from agents.checks import PROBLEMS
 from agents.exposition import Sheet, document
 from agents.pace import Pace
 from agents.pipeline import DELAY_EDGES
 from streams import events
 from streams import metrics as m
-from streams.clock import Micros
+from streams.clock import SECOND, Micros
 from streams.door import REASONS
 from streams.read import Family, Labels, Spread, Value, counted, sparse
 from streams.state import ProgramState
@@ -54,7 +55,7 @@ class Collector:
             if fresh:
                 heap.settle()
             await pace.rest()
-            still = set(self._shown())
+            still = {*self._shown(), *self._worker.owner.damaged}
             for metric, samples in pipeline:
                 own = metric.labels[:1] == ("program",)
                 self._pipeline_sheets[metric].show(
@@ -93,7 +94,9 @@ class Collector:
         )
         yield m.DUPLICATE, [((topic,), pipeline.duplicate[topic]) for topic in topics]
         yield m.LATE, [((topic,), pipeline.late[topic]) for topic in topics]
+        yield m.ARCHIVED, [((topic,), pipeline.archived[topic]) for topic in topics]
         yield m.CONFLICTS, [((program,), pipeline.conflicts[program]) for program in programs]
+        yield from self._lost()
         yield (
             m.DELAY,
             [
@@ -101,12 +104,27 @@ class Collector:
                 for topic in topics
             ],
         )
+        problems = self._worker.checks.problems
+        yield m.BROKER_PROBLEMS, [((problem,), problems[problem]) for problem in PROBLEMS]
         recovery = self._worker.recovery
         yield m.RECOVERY_REMAINING, [((), recovery.remaining)]
         yield m.RECOVERY_RECORDS, [((), recovery.records)]
         yield m.RECOVERY_COMPLETED, [((), recovery.completed)]
         yield m.RECOVERY_SECONDS, [] if recovery.seconds is None else [((), recovery.seconds)]
+        damaged = self._worker.owner.damaged
+        yield m.DAMAGED, [((program,), float(program in damaged)) for program in sorted({*programs, *damaged})]
+        yield m.SKEW, [((), self._worker.skew.now / SECOND)]
         yield m.BUILD, [((self._version,), 1.0)]
+
+    def _lost(self) -> Iterator[Family]:
+        worker = self._worker
+        found = {
+            (topic, str(partition)): worker.places.lost(topic, partition)
+            for partition in (worker.places.partitions if worker.ready else ())
+            for topic in events.TOPICS
+        }
+        yield m.LOST, [(labels, lost.records if lost else 0) for labels, lost in found.items()]
+        yield m.LAST_LOST, [(labels, lost.at / SECOND) for labels, lost in found.items() if lost]
 
 
 class ProgramSheets:

@@ -17,10 +17,12 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, ProducerFenced
+from aiokafka.errors import InvalidTimestampError, KafkaError, ProducerFenced
 
 from agents.changelog import Records
 from agents.settings import Settings, WorkerError
+from agents.skew import Skew
+from streams.clock import wall
 
 log = structlog.get_logger()
 
@@ -35,6 +37,13 @@ RETRY = 1.0
 #: Seconds after which a claim is made again: a broker forgets claims that are not used (`transactional.id.expiration.ms`,
 #: 7 days; `producer.id.expiration.ms`, 1 day without a record), and with them who must be refused.
 RENEW_AFTER = 6 * 3600.0
+#: The type of a record's time that the broker set (Kafka's `LogAppendTime`).
+APPENDED = 1
+#: Said where the changelog is of before the broker's time was asked for, and the broker refuses ours.
+CLOCK_AHEAD = (
+    "this machine's clock is an hour or more ahead of the broker's, which refuses the changelog's records by their time; set the "
+    "clock right (NTP), and start the worker again: its state is safe"
+)
 #: Key of the mark. It has no value, so compaction takes it out.
 MARK = b"owner"
 
@@ -44,6 +53,11 @@ def clock() -> float:
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
+def now_ms() -> int:
+    """The wall clock, which the records' times are of; milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
 class FencedError(Exception):
     """Another worker has written to a partition that we took for ours."""
 
@@ -51,14 +65,15 @@ class FencedError(Exception):
 class Claim:
     """One partition of the changelog, claimed."""
 
-    def __init__(self, settings: Settings, topic: str, partition: int) -> None:
-        """Not yet claimed."""
+    def __init__(self, settings: Settings, topic: str, partition: int, skew: Skew) -> None:
+        """Not yet claimed. `skew` is told when the broker wrote what we sent."""
         self._settings = settings
         self._topic = topic
         self._partition = partition
         self._kafka: Any = None
         self._since = 0.0
         self._next: int | None = None  # the offset that the next record has to get
+        self._skew = skew
 
     async def make(self) -> None:
         """Claim the partition; returns when the mark is durable. Raises WorkerError where the broker cannot do that."""
@@ -124,10 +139,15 @@ class Claim:
         return last if batch is None else await self._send_batch(batch)
 
     async def _send_batch(self, batch: Any) -> int:
+        began = wall()
         try:
             stored = await (await self._kafka.send_batch(batch, self._topic, partition=self._partition))
         except ProducerFenced as error:
             raise FencedError(f"another worker took over partition {self._partition} of the changelog") from error
+        except InvalidTimestampError as error:
+            raise WorkerError(CLOCK_AHEAD) from error
+        if stored.timestamp_type == APPENDED:
+            self._skew.measure(self._partition, began, stored.timestamp * 1000, wall())
         if stored.offset < 0:  # sent twice because an answer was lost; the broker no longer knows where it put it
             self._next = None
             return -1
@@ -140,8 +160,9 @@ class Claim:
 class Claims:
     """The partitions of the changelog that this worker owns."""
 
-    def __init__(self, settings: Settings, topic: Callable[[], str]) -> None:
+    def __init__(self, settings: Settings, topic: Callable[[], str], skew: Skew) -> None:
         """None claimed yet. `topic` is asked when it is needed: Faust names it late."""
+        self._skew = skew
         self._settings = settings
         self._topic = topic
         self._claims: dict[int, Claim] = {}
@@ -151,8 +172,9 @@ class Claims:
         """Claim these partitions anew, and no others. Raises WorkerError."""
         async with self._claiming:
             await self._drop()
-            claims = {number: Claim(self._settings, self._topic(), number) for number in partitions}
+            claims = {number: Claim(self._settings, self._topic(), number, self._skew) for number in partitions}
             self._claims = claims
+            self._skew.keep(set(claims))
             await asyncio.gather(*(claim.make() for claim in claims.values()))
 
     async def write(self, partition: int, records: Records) -> int:

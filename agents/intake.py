@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import structlog
 from aiokafka.errors import MessageSizeTooLargeError
 
 from agents.changelog import Applied, Changelog
+from agents.fence import APPENDED
 from agents.order import Order
 from agents.owner import Owner, Stored
 from agents.pipeline import Pipeline
 from streams import door, events
 from streams.clock import Micros, wall
 from streams.events import Topic
+from streams.limits import LIMITS, Kind
+from streams.shown import shown
 from streams.state import ProgramState
 
 log = structlog.get_logger()
@@ -37,10 +40,14 @@ Headers = Sequence[tuple[str, bytes]]
 _Entered = tuple[events.AnyEvent, Micros, Micros, Any]
 
 _NOT_APPLIED = door.Rejected("invalid_field", "could not be applied; see the log")
+_FULL = door.Rejected("record_full", "its call or case holds as much as it may; the sender repeats itself")
 
 
 class Record(NamedTuple):
-    """A record of an input topic; timestamp in milliseconds. Those of a batch have no topic and no partition."""
+    """A record of an input topic; timestamp in milliseconds. Those of a batch have no topic and no partition.
+
+    `timestamp_type`: 1 where the broker set it, when it wrote the record; 0 where its producer did.
+    """
 
     topic: str
     partition: int
@@ -49,6 +56,7 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+    timestamp_type: int | None = 1
 
 
 class Sender(Protocol):
@@ -103,7 +111,12 @@ class Intake:
             return  # shared out anew: whoever owns it now reads it again
         others = self._handle(topic, message)
         self._order.handled(topic, partition, message.offset)
-        self._changelog.add(partition, Applied(message, event.ack, others))
+
+        def durable() -> None:
+            event.ack()
+            self._order.done(topic, partition, message.offset)
+
+        self._changelog.add(partition, Applied(message, durable, others))
 
     def _handle(self, topic: Topic, message: Any) -> list[Awaitable[Any]]:
         """Apply the records of a message in one go; what was sent because of them."""
@@ -114,8 +127,13 @@ class Intake:
         # program by program: what one state needs stays in the processor's cache meanwhile
         for program, entered in self._enter(topic, message, clock, others).items():
             state = self._owner.state(program)
-            assert state is not None, "a program whose home partition is assigned has a state"
+            if state is None:
+                self._owner.passed_over.add(
+                    program
+                )  # its state is damaged; `carewatch state rebuild` reads these again
+                continue
             kinds = applied[program] = []
+            early = dict(state.early)
             for event, at, now, record in entered:
                 try:
                     effect, unmapped = state.apply(event, now, at)
@@ -130,12 +148,20 @@ class Intake:
                 if effect == "duplicate":
                     self._pipeline.duplicate[topic] += 1
                     continue
+                if effect == "archived":
+                    self._pipeline.archived[topic] += 1
+                    continue
+                if effect == "full":
+                    others.append(self._reject(message, record, _FULL))
+                    continue
                 if effect == "late":
                     self._pipeline.late[topic] += 1
                 kinds.append(type(event))
                 delays.append(clock - at if clock > at else 0)
                 if unmapped:
                     self._tell(program, unmapped)
+            if state.early != early:
+                self._tell_early(program, state, early)
         self._pipeline.observe(topic, applied, delays)
         return others
 
@@ -152,7 +178,7 @@ class Intake:
             timestamp = record.timestamp
             if timestamp != stamp:
                 stamp = timestamp
-                now = arrival(stamp, clock)
+                now = arrival(record, clock)
             found = enter(topic, record.key, record.value, profiles, now)
             if isinstance(found, door.Rejected):
                 others.append(self._reject(message, record, found))
@@ -183,18 +209,30 @@ class Intake:
                     return state
                 if _place(each, record) in self._poison:
                     continue
-                now = arrival(record.timestamp, wall())
+                now = arrival(record, wall())
                 event = door.decode(self._inputs[each.topic], record.key, record.value, [program], now)
                 if not isinstance(event, door.Rejected):
                     state.apply(event, now)
         return state
+
+    def _tell_early(self, program: str, state: ProgramState, before: Mapping[Kind, int]) -> None:
+        for kind, count in state.early.items():
+            if count > before[kind]:
+                limit = LIMITS[kind].most
+                log.warning(
+                    "too many at once, the stalest are archived",
+                    program=program,
+                    kind=kind,
+                    limit=limit,
+                    archived=count - before[kind],
+                )
 
     def _tell(self, program: str, codes: Iterable[tuple[str, str]]) -> None:
         """Log unknown codes, each once a process: a feed may send it with every call."""
         for field, code in codes:
             if len(self._told) < MOST_TOLD and (program, field, code) not in self._told:
                 self._told.add((program, field, code))
-                log.warning("unknown code, counted as other", program=program, field=field, code=code)
+                log.warning("unknown code, counted as other", program=program, field=field, code=shown(code))
 
     def _reject(self, message: Any, record: Any, rejected: door.Rejected) -> Awaitable[Any]:
         self._pipeline.rejected[self._inputs[message.topic], rejected.reason] += 1
@@ -219,19 +257,24 @@ def records_of(message: Any) -> Sequence[Any]:
     if isinstance(message.value, list):
         return message.value
     timestamp = None if message.timestamp is None else int(message.timestamp * 1000)
-    headers = tuple(message.headers or ())
-    return (Record(message.topic, message.partition, message.offset, timestamp, message.key, message.value, headers),)
+    headers, kind = tuple(message.headers or ()), message.timestamp_type
+    return (
+        Record(message.topic, message.partition, message.offset, timestamp, message.key, message.value, headers, kind),
+    )
 
 
 def _place(message: Any, record: Any) -> tuple[str, int, int]:
     return message.topic, message.partition, record.offset
 
 
-def arrival(timestamp: int | None, clock: Micros) -> Micros:
-    """*Now* for a record: when it reached the broker (milliseconds; none or negative: unknown), never after the clock.
+def arrival(record: Any, clock: Micros) -> Micros:
+    """*Now* for a record: when it reached the broker. The clock where the broker does not say, and at the most where a
+    producer said it.
 
-    Not the clock alone: a record must mean the same when it is read again after a crash, or by `carewatch verify`.
+    Not the clock alone: a record must mean the same when it is read again after a crash, or by `carewatch verify`. And our
+    clock may be wrong, where the broker's is what all workers have in common.
     """
+    timestamp: int | None = record.timestamp
     if timestamp is None or timestamp <= 0:
         return clock
-    return min(timestamp * 1000, clock)
+    return timestamp * 1000 if record.timestamp_type == APPENDED else min(timestamp * 1000, clock)

@@ -46,6 +46,7 @@ class Order:
         self._began = began
         self._silence = silence
         self._handled: dict[tuple[Topic, int], int] = {}
+        self._done: dict[tuple[Topic, int], int] = {}
         self._cleared: dict[tuple[Topic, int], int] = {}
         self._steps: Counter[Topic] = Counter()  # messages handled, of all partitions
         self._epoch = 0
@@ -53,6 +54,7 @@ class Order:
     def reset(self) -> None:
         """Forget everything: the partitions are being shared out anew."""
         self._handled.clear()
+        self._done.clear()
         self._cleared.clear()
         self._epoch += 1
 
@@ -60,6 +62,14 @@ class Order:
         """A record was applied (or rejected)."""
         self._handled[topic, partition] = offset
         self._steps[topic] += 1
+
+    def done(self, topic: Topic, partition: int, offset: int) -> None:
+        """All that came of a record is durable, and of those before it."""
+        self._done[topic, partition] = offset + 1
+
+    def durable(self, topic: Topic, partition: int) -> int | None:
+        """The first offset of which not all that came is known to be durable; None before the first record."""
+        return self._done.get((topic, partition))
 
     def caught_up(self, topic: Topic, partition: int) -> bool:
         """Whether everything that the last poll showed is applied."""
@@ -112,7 +122,12 @@ class Order:
         done = self._next(topic, partition)
         return done >= end or (progress.position >= end and done > progress.last)
 
-    def _next(self, topic: Topic, partition: int) -> int:
-        """The next offset to apply. Before the first one that is the committed offset, which the consumer starts at."""
+    def reached(self, topic: Topic, partition: int) -> int | None:
+        """The next offset to apply; None before the first record that is."""
         handled = self._handled.get((topic, partition))
-        return handled + 1 if handled is not None else self._began(topic, partition) or 0
+        return None if handled is None else handled + 1
+
+    def _next(self, topic: Topic, partition: int) -> int:
+        """The next offset to apply. Before the first one that is where the reading begins."""
+        reached = self.reached(topic, partition)
+        return (self._began(topic, partition) or 0) if reached is None else reached

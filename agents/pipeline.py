@@ -26,6 +26,7 @@ class Pipeline:
         self.rejected: Counter[tuple[Topic, Reason]] = Counter()
         self.duplicate: Counter[Topic] = Counter()
         self.late: Counter[Topic] = Counter()
+        self.archived: Counter[Topic] = Counter()
         self.conflicts: Counter[str] = Counter()
         self.delays: dict[Topic, list[int]] = {topic: [0] * (len(DELAY_EDGES) + 1) for topic in events.TOPICS}
         self.delay_sums: dict[Topic, float] = dict.fromkeys(events.TOPICS, 0.0)

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from streams.events import TOPICS, Topic
 
+#: The setting that lists the names which the web answers to.
+HOSTS = "CAREWATCH_HOSTS"
+
 
 class WorkerError(Exception):
     """A worker that cannot run. The message is one line that says what to do."""
@@ -27,9 +30,15 @@ class Settings:
     advertised: str = ""  # where other workers reach this one's web, a URL; "": where it listens
     silent_after: float = 300.0  # a feed without an event for so long is silent on the board
     api_token: str = field(default="", repr=False)  # of the work list; none: it is not served
+    connections: int = 1000  # of the web in all; half of the process's file descriptors at most
+    connections_each: int = 200  # from one address; this machine and the proxies have three quarters of all
+    proxies: tuple[str, ...] = ()  # addresses that many people share: a reverse proxy's, a gateway's
+    hosts: tuple[str, ...] = ()  # names that the web answers to besides this machine's own; "*": all
     banner: str = ""  # a line over the board's pages, such as that its data is simulated; "": none
     session_timeout: float = 10.0  # how long a dead worker keeps its programs
-    heartbeat_interval: float = 2.0
+    heartbeat_interval: float = (
+        0.25  # a worker hears with one that programs are shared out anew, and the others wait for it
+    )
     rebalance_timeout: float = 10.0
     batched: bool = True  # one message a poll and partition; else one a record, as Faust has it
     data: Path | None = None  # where to keep a copy of the state; none: recover from the broker alone

@@ -10,19 +10,26 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import faust
+import msgspec
 import structlog
 from faust.stores.memory import Store as MemoryStore
 from faust.types import TP
 
+from agents import fence
+from agents.damage import named
 from agents.local_copy import OLDEST, LocalCopy
-from agents.owner import Stored, split_key
+from agents.owner import Stored, split_key, unversioned
+from agents.place import KEY, Place, unpack
 from agents.recovery import RecoveryWatch
 from streams.clock import SECOND, Micros, wall
+from streams.events import Topic
 
 log = structlog.get_logger()
 
 #: Messages of the changelog that are put aside before they are taken in; each is a batch of records.
 RECOVERY_BUFFER = 8
+#: How many strange records of a message are named.
+MOST_TOLD = 10
 
 
 def _as_of(message: Any) -> Micros:
@@ -41,6 +48,9 @@ class Store(MemoryStore[bytes, bytes]):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.partitions: defaultdict[int, Stored] = defaultdict(dict)
+        #: How far the records of a partition go in the inputs.
+        self.places: dict[int, Place] = {}
+        self._with_places: set[int] = set()  # partitions with records of a version that writes places
         #: Changelog offset up to which a partition's records are here: the next recovery reads on from there.
         self.offsets: dict[int, int] = {}
         self._as_of: dict[int, Micros] = {}  # when the changelog ended there, or a little later
@@ -53,23 +63,59 @@ class Store(MemoryStore[bytes, bytes]):
             message = event.message
             records = message.value if isinstance(message.value, (list, tuple)) else (message,)
             changes = [(record.key, record.value) for record in records]
-            self.put(message.partition, changes)
+            if strange := self.put(message.partition, changes):
+                log.error(
+                    "records of the changelog that are not ours; left alone",
+                    partition=message.partition,
+                    offsets=[records[place].offset for place in strange[:MOST_TOLD]],
+                    keys=[named(records[place].key) for place in strange[:MOST_TOLD]],
+                )
+                changes = [change for place, change in enumerate(changes) if place not in strange]
             self.offsets[message.partition] = message.offset
             self._as_of[message.partition] = as_of = _as_of(message)
             self.watch.read(len(changes))
             if self.local is not None:
                 self.local.save(message.partition, changes, message.offset, as_of)
 
-    def put(self, partition: int, records: Iterable[tuple[bytes, bytes | None]]) -> None:
-        """Set records; None takes one out."""
+    def put(self, partition: int, records: Iterable[tuple[bytes | None, bytes | None]]) -> list[int]:
+        """Set records; None takes one out. Returns the places of those that are none of a carewatch worker's."""
         stored = self.partitions[partition]
-        for key, value in records:
-            program, of_state = split_key(key)
+        strange: list[int] = []
+        for place, (key, value) in enumerate(records):
+            found = split_key(key) if key else None
+            if found is None:
+                if not self._put_other(partition, key, value):
+                    strange.append(place)
+                continue
+            program, of_state = found
             kept = stored.setdefault(program, {})
             if value is None:
                 kept.pop(of_state, None)
             else:
-                kept[of_state] = value
+                kept[of_state] = of_version = unversioned(value)
+                if of_version is not value:
+                    self._with_places.add(partition)
+        return strange
+
+    def _put_other(self, partition: int, key: bytes | None, value: bytes | None) -> bool:
+        """Take in a record that is of no program; whether it is one of ours."""
+        if key == KEY and value is not None:
+            try:
+                self.places[partition] = unpack(value)
+            except msgspec.DecodeError:
+                return False
+        return key in (fence.MARK, KEY)
+
+    def place(self, partition: int, committed: Mapping[Topic, int]) -> Place | None:
+        """How far a partition's records go in the inputs; None where there are none.
+
+        `committed`: the group's offsets, which are right for records of before places were written.
+        """
+        if partition in self.places:
+            return self.places[partition]
+        if partition in self._with_places:  # it has been lost, or was never written: a rebuild wrote some programs only
+            return Place()
+        return Place(dict(committed)) if committed and any(self.partitions[partition].values()) else None
 
     async def written(self, partition: int, records: Mapping[bytes, bytes | None], offset: int, began: Micros) -> None:
         """These records of ours are durable in the changelog, up to this offset (-1: not known which).
@@ -99,6 +145,8 @@ class Store(MemoryStore[bytes, bytes]):
         """What we have of a partition is of another changelog, or too old."""
         self.offsets.pop(partition, None)
         self.partitions.pop(partition, None)
+        self.places.pop(partition, None)
+        self._with_places.discard(partition)
         if self.local is not None:
             self.local.drop(partition)
 
@@ -107,6 +155,8 @@ class Store(MemoryStore[bytes, bytes]):
         mine = {tp.partition for tp in active_tps | standby_tps}
         for partition in self.partitions.keys() - mine:
             del self.partitions[partition]
+            self.places.pop(partition, None)
+            self._with_places.discard(partition)
             self.offsets.pop(partition, None)
             if self.local is not None:
                 self.local.close(partition)

@@ -8,24 +8,31 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import faust
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.consumer.fetcher import FetchResult
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from faust.tables import manager, recovery
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from agents.fence import clock
 from agents.lease import Lease
+from agents.place import Log
 from streams.clock import SECOND, wall
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
+#: Seconds between tries while a broker is away.
+RETRY = 1.0
 #: Seconds that a poll waits while some partitions are left out because their agents are behind: their turn comes soon.
 SHORT_POLL = 0.02
 #: A producer that aborted a transaction has said that its records never happened.
@@ -55,8 +62,31 @@ class Untouched(faust.Schema[Any, Any]):
         return message.value
 
 
+async def _persist(do: Callable[[], Awaitable[T]], give_up: Callable[[], Awaitable[None]] | None = None) -> T:
+    """Do something again until no broker that is away or has just started is in its way; `give_up` clears up a failed try."""
+    while True:
+        try:
+            return await do()
+        except Exception as error:
+            if not _passes(error):
+                raise
+            if give_up:
+                await give_up()
+        await asyncio.sleep(RETRY)
+
+
+def _passes(error: Exception) -> bool:
+    """Whether an error comes of a broker that is away. Faust says that it finds no controller with a bare Exception."""
+    if isinstance(error, KafkaError):
+        return bool(error.retriable)
+    return isinstance(error, OSError) or type(error) is Exception or "Invalid controller" in str(error)
+
+
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The consumer's thread, with a fetch wait that is ours (Faust's is 1,500 ms, fixed), and without what was aborted."""
+
+    #: The poll that waits for records, if one does.
+    _poll: asyncio.Task[Any] | None = None
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -66,7 +96,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def on_start(self) -> None:
         """Connect, and keep the lease: it runs from when a heartbeat that the group answers was sent."""
-        await super().on_start()
+        await _persist(super().on_start, self._give_up)
         coordinator: Any = cast(Any, self._consumer)._coordinator
         beat, joined = coordinator._do_heartbeat, coordinator._on_join_complete
         lease = cast(Transport, self.transport).lease
@@ -80,11 +110,16 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
         async def join_complete(*args: Any) -> None:
             lease.renew(clock())
+            if self._poll:
+                self._poll.cancel()  # it waits for partitions that we had, up to a second, and the recovery for it
             await joined(*args)
 
         coordinator._do_heartbeat, coordinator._on_join_complete = heartbeat, join_complete
         if cast(Transport, self.transport).batched:
             self._read_light(cast(Any, self._consumer)._fetcher)
+
+    async def _give_up(self) -> None:
+        await cast(Any, self._consumer).stop()
 
     def _read_light(self, fetcher: Any) -> None:
         """Leave out the object that aiokafka makes of each record: it costs more than to read it, and three fields do.
@@ -115,7 +150,30 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         partitions are shared out anew would take, and lose, the first changelog records of the recovery.
         """
         wanted = set(active_partitions)
-        return await super()._fetch_records(consumer, wanted, timeout, max_records) if wanted else {}
+        if not wanted:
+            return {}
+        poll = self._poll = asyncio.ensure_future(super()._fetch_records(consumer, wanted, timeout, max_records))
+        try:
+            await asyncio.wait([poll])
+        finally:
+            poll.cancel()  # without effect on one that is done
+            self._poll = None
+        return {} if poll.cancelled() else poll.result()
+
+    async def _commit(self, offsets: Any) -> bool:
+        """Commit, or leave it to a later time if the broker does not answer: what is not committed is read again."""
+        consumer, assigned = self._ensure_consumer(), self.assignment()
+        mine = {TopicPartition(*tp): offset for tp, offset in offsets.items() if tp in assigned}
+        self.tp_last_committed_at.update(dict.fromkeys(mine, time.monotonic()))
+        try:
+            await consumer.commit(mine)
+        except (CommitFailedError, IllegalStateError):
+            return False  # shared out anew: whoever owns it now commits
+        except KafkaError as error:
+            if not error.retriable:
+                raise
+            return False
+        return True
 
     def progress(self, topic: str, partition: int) -> Progress | None:
         """Progress of an assigned partition; None before its first poll and when it is not assigned."""
@@ -165,6 +223,9 @@ class Consumer(driver.Consumer):
         self._room = asyncio.Event()
         self._reached: dict[TP, Progress] = {}
         self._began: dict[TP, int | None] = {}
+        self._sought: dict[TP, int] = {}  # where the reading of our inputs began
+        self._holes: defaultdict[TP, list[range]] = defaultdict(list)
+        self._asking: dict[TP, asyncio.Task[None]] = {}
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -249,8 +310,28 @@ class Consumer(driver.Consumer):
                 found = (records or {}).get(tp)
                 before = self._reached.get(tp)
                 last = found[-1].offset if found else before.last if before else -1
+                expected = before.last + 1 if before and before.last >= 0 else self._sought.get(tp)
+                if found and expected is not None and expected < found[0].offset:
+                    self._hole(tp, range(expected, found[0].offset))
                 self._reached[tp] = progress._replace(last=last)
         return records, active
+
+    def _hole(self, tp: TP, offsets: range) -> None:
+        """No record has these offsets: they are of transactions, or somebody removed records before we read them."""
+        self._holes[tp].append(offsets)
+        if tp not in self._asking:
+            self._asking[tp] = asyncio.create_task(self._look_at_holes(tp))
+
+    async def _look_at_holes(self, tp: TP) -> None:
+        try:
+            while holes := self._holes.pop(tp, None):
+                start = (await self._thread.earliest_offsets(tp))[tp]
+                if lost := sum(max(0, min(start, hole.stop) - hole.start) for hole in holes):
+                    cast(Transport, self.transport).lost(tp, lost)
+        except (KafkaError, TimeoutError, IllegalStateError):
+            log.warning("records may be missing: the broker does not say", topic=tp.topic, partition=tp.partition)
+        finally:
+            del self._asking[tp]
 
     def on_buffer_drop(self, tp: TP) -> None:
         """An agent has room again."""
@@ -275,7 +356,7 @@ class Consumer(driver.Consumer):
         return None if last is None else last + 1
 
     async def perform_seek(self) -> None:
-        """Go back to the committed offsets, or the beginning where none is; what is out comes again.
+        """Go to where the states end (see place.py), which is hardly ever elsewhere than the committed offsets.
 
         Faust leaves a partition without a commit where it is. What was read of it meanwhile is lost with the agents'
         queues, which Faust empties when it resumes.
@@ -284,10 +365,19 @@ class Consumer(driver.Consumer):
         self._acked_index.clear()
         self._reached.clear()
         self._began.clear()
+        self._buffered_partitions.clear()  # nothing waits for an agent any more
         await super().perform_seek()
         inputs = [tp for tp in self.assignment() if self.app.topics.acks_enabled_for(tp.topic)]
-        if fresh := [TopicPartition(*tp) for tp in inputs if self._committed_offset[tp] is None]:
-            await self._thread.seek_to_beginning(*fresh)
+        self._sought.clear()
+        transport = cast(Transport, self.transport)
+        if not inputs or not transport.recovered():
+            return  # what is read until then is thrown away
+        starts, ends = await self._thread.earliest_offsets(*inputs), await self._thread.highwaters(*inputs)
+        for tp in inputs:
+            offset = self._sought[tp] = transport.begin(tp, self._read_offset[tp], Log(starts[tp], ends[tp]))
+            if offset != self._read_offset[tp]:
+                await self.seek(tp, offset)
+                self._committed_offset[tp] = offset or None  # to be committed anew from there, if need be below
 
     @property
     def sharing_out(self) -> bool:
@@ -339,10 +429,31 @@ class TableManager(manager.TableManager):
         return cast(Recovery, self._recovery)
 
 
+class Producer(driver.Producer):
+    """Producer that waits for a broker that is away when it starts."""
+
+    async def on_start(self) -> None:
+        """Connect."""
+        await _persist(super().on_start, self._give_up)
+
+    async def _give_up(self) -> None:
+        await cast(Any, self._producer).stop()
+
+
 class Transport(driver.Transport):
-    """Transport with our consumer."""
+    """Transport with our consumer and producer, which makes the changelog's topic when the broker is there for it."""
 
     Consumer = Consumer
+    Producer = Producer
     fetch_wait_ms = 500
     batched = False
     lease: Lease
+    #: Whether the states of our partitions are there.
+    recovered: Callable[[], bool]
+    #: Where an input is to be read on, by what the group has committed.
+    begin: Callable[[TP, int | None, Log], int]
+    #: So many records of an input are gone, and were not read.
+    lost: Callable[[TP, int], None]
+
+    async def _create_topic(self, *args: Any, **kwargs: Any) -> None:
+        await _persist(lambda: super(Transport, self)._create_topic(*args, **kwargs))

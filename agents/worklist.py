@@ -1,4 +1,4 @@
-"""`GET /api/followups`: the work list over HTTP, for those who have the token.
+"""`GET /api/followups`: the work list over HTTP, for those who have the token, and for the other workers.
 
 It names cases, which no other page does, so without a token in the worker's settings it is not served at all.
 """
@@ -6,13 +6,14 @@ It names cases, which no other page does, so without a token in the worker's set
 from __future__ import annotations
 
 import asyncio
-import hmac
 from collections.abc import Callable
 
 import msgspec
 from aiohttp import web
 
+from agents.logins import Logins
 from agents.owner import Owner
+from agents.seal import Seal
 from streams.clock import wall
 from streams.worklist import Item, WantedError, as_csv, items, wanted
 
@@ -26,18 +27,25 @@ _PRIVATE = {"Cache-Control": "no-store"}
 class Worklist:
     """The handler, for the programs of an owner."""
 
-    def __init__(self, owner: Owner, token: str, ready: Callable[[], bool]) -> None:
-        """Serves nothing if the token is empty. `ready`: whether the owner's programs are there and its own to show."""
+    def __init__(self, owner: Owner, logins: Logins, seal: Seal, ready: Callable[[], bool]) -> None:
+        """Serves nothing if nobody is expected. `ready`: whether the owner's programs are there and its own to show."""
         self._owner = owner
-        self._token = token.encode()
+        self._logins = logins
+        self._seal = seal
         self._ready = ready
 
     async def get(self, request: web.Request) -> web.Response:
         """The follow-ups that are asked for, those that lapse first on top; as JSON or CSV."""
-        if not self._token:
+        if asked := self._seal.asked(request):
+            answer = _plain(401, asked.why_not) if asked.why_not else await self._list(request)
+            return self._seal.sealed(asked, answer)
+        if not self._logins.expected:
             return _refused("the work list is off: start the worker with CAREWATCH_API_TOKEN set to a secret")
-        if not bears(request, self._token):
+        if not self._logins.bears(request):
             return _refused("give the worker's token: Authorization: Bearer <CAREWATCH_API_TOKEN>")
+        return await self._list(request)
+
+    async def _list(self, request: web.Request) -> web.Response:
         asked = {name: ",".join(request.query.getall(name)) for name in request.query}
         form = asked.get("format") or "json"
         if unknown := sorted(asked.keys() - set(_PARAMETERS)):
@@ -54,13 +62,6 @@ class Worklist:
         now = wall()
         found = [item for state in self._owner.states() for item in items(state, now, want)]
         return await asyncio.to_thread(_answer, found, form)  # a long list must not hold up the events
-
-
-def bears(request: web.Request, token: bytes) -> bool:
-    """Whether the request has the token in its header."""
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    same = hmac.compare_digest(given.strip().encode(errors="surrogateescape"), token)
-    return same and scheme.lower() == "bearer"
 
 
 def _answer(found: list[Item], form: str) -> web.Response:

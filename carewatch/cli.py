@@ -9,9 +9,12 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import structlog
+
 from agents import worker
 from agents.settings import WorkerError
-from carewatch import __version__, broker, demo, feeding, logs, provision, pushing, verify
+from carewatch import __version__, broker, deadletters, demo, feeding, logs, provision, pushing, verify
+from carewatch import state as state_of
 from carewatch.native.process import StackError
 from carewatch.settings import PROGRAMS, default, worker_settings
 from dashboards.build import ROOT
@@ -21,6 +24,8 @@ from feeds.brokers import CONNECT_MS
 from feeds.errors import FeedError, TopicsDifferError
 from feeds.lively import FASTEST
 from feeds.topics import ensure_topics
+from streams import size
+from streams.door import REASONS
 from streams.programs import ProfileError, load_all
 
 #: Days that a simulation may last: ten years.
@@ -111,7 +116,13 @@ def _parser() -> argparse.ArgumentParser:
         "create", _topics, "create the topics, or check those that are there", "carewatch topics create"
     )
     _broker(run)
-    run.add_argument("--check", action="store_true", help="only check, create nothing")
+    doing = run.add_mutually_exclusive_group()
+    doing.add_argument("--check", action="store_true", help="only check, create nothing")
+    doing.add_argument(
+        "--raise-partitions",
+        action="store_true",
+        help="give topics that have fewer partitions CAREWATCH_PARTITIONS; stop the workers first (docs/deploy.md)",
+    )
     run.add_argument(
         "--wait", type=_seconds, default=CONNECT_MS / 1000, help="seconds to wait for the broker (default %(default)g)"
     )
@@ -159,6 +170,44 @@ def _parser() -> argparse.ArgumentParser:
         "--bad-lines", choices=("stop", "pass"), default="stop", help="a line that is no event: stop, or pass it on"
     )
     run.add_argument("--out", metavar="FILE", help="write an event file instead of sending (- for standard output)")
+
+    letters = add("deadletter", None, "records that were rejected", "carewatch deadletter list")
+    letter_commands = _Adder(letters.add_subparsers(title="commands", required=True, metavar="COMMAND"))
+    run = letter_commands(
+        "list", deadletters.show, "how many, why, and where one of them is", "carewatch deadletter list"
+    )
+    _broker(run)
+    run = letter_commands(
+        "resend",
+        deadletters.resend,
+        "send those that are readable events again, once the cause is mended",
+        "carewatch deadletter resend --reason future",
+    )
+    run.add_argument("--reason", choices=REASONS, required=True, help="only those that were rejected for this")
+    _broker(run)
+
+    state = add("state", None, "the workers' state in Kafka", "carewatch state check")
+    state_commands = _Adder(state.add_subparsers(title="commands", required=True, metavar="COMMAND"))
+    run = state_commands(
+        "check",
+        state_of.check,
+        "read all of it; exit 1 and name partition, offset and key of what cannot be read",
+        "carewatch state check --broker kafka://broker1:9092",
+    )
+    _broker(run)
+    _programs(run)
+    run = state_commands(
+        "rebuild",
+        state_of.rebuild,
+        "make a program's state from the inputs anew, while no worker runs",
+        "carewatch state rebuild chicago",
+    )
+    run.add_argument("program", metavar="PROGRAM", help="id of the program")
+    run.add_argument(
+        "--yes", action="store_true", help="go on though the oldest events are gone; the counters then begin later"
+    )
+    _broker(run)
+    _programs(run)
 
     boards = add("dashboards", None, "rules, alerts and dashboards from the catalogue", "carewatch dashboards check")
     board_commands = _Adder(boards.add_subparsers(title="commands", required=True, metavar="COMMAND"))
@@ -291,7 +340,10 @@ def _generated(parser: argparse.ArgumentParser, what: str) -> None:
 
 def _worker(args: argparse.Namespace) -> int:
     settings = worker_settings(args.broker, args.programs, args.web_host, args.web_port)
-    asyncio.run(worker.run(settings, load_all(settings.programs), __version__))
+    profiles = load_all(settings.programs)
+    for line in size.check(profiles, str(settings.programs)):
+        structlog.get_logger().warning(line)
+    asyncio.run(worker.run(settings, profiles, __version__))
     return 0
 
 
@@ -303,6 +355,7 @@ def _topics(args: argparse.Namespace) -> int:
             settings.prefix,
             settings.partitions,
             check_only=args.check,
+            raise_partitions=args.raise_partitions,
             replication=settings.replication,
             connect_ms=round(args.wait * 1000),
         )

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from agents import logins
 from carewatch.ending import Ended, ends_by_signal, pause, say
 from carewatch.native.kafka import KafkaBroker, kafka_available
 from carewatch.native.process import Child, StackError, free_port, wait_for
@@ -29,6 +30,7 @@ from dashboards.build import ROOT
 from feeds.lively import lively_file
 from feeds.topics import ensure_topics
 from streams import metrics as m
+from streams import size
 from streams.programs import load_all
 
 PROMETHEUS_CONFIG = ROOT / "dashboards" / "prometheus" / "prometheus.yml"
@@ -75,9 +77,11 @@ class _Demo:
         self._stack = stack
         self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="carewatch-demo-")))
         self._env = dict(os.environ)
-        self._token = self._env.get("CAREWATCH_API_TOKEN") or secrets.token_urlsafe(9)
+        self._token = logins.checked(self._env.get("CAREWATCH_API_TOKEN", "").strip()) or secrets.token_urlsafe(16)
         self._env["CAREWATCH_API_TOKEN"] = self._token
         self._profiles = load_all(args.programs)
+        for line in size.check(self._profiles, str(args.programs)):
+            say(line)
         self._programs = self._folder / "programs"
         self._children: list[Child] = []
         self._servers: list[Server] = []

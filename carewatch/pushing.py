@@ -96,7 +96,7 @@ def load(folder: Path) -> list[dict[str, Any]]:
     for file in sorted(folder.rglob("*.json")):
         try:
             board = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             board = None
         if not isinstance(board, dict) or not all(isinstance(board.get(key), str) for key in ("uid", "title")):
             raise GrafanaError(f"{file}: no dashboard with a uid and a title; give another folder with --from")

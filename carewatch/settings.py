@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ from agents.settings import Settings, WorkerError
 _BROKER = r"(?:kafka://[^,;/\s]+|[^,;/\s]+:\d+)"
 _BROKERS = re.compile(rf"{_BROKER}(?:[,;]{_BROKER})*/?")
 _WEB = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
+_HOST = re.compile(r"[A-Za-z0-9._*-]+")
 _LONGEST_LINE = 200
 #: The program files that come with the package.
 PROGRAMS = Path(__file__).parent.parent / "programs"
@@ -59,6 +61,10 @@ def worker_settings(broker: str, programs: Path, web_host: str, web_port: int) -
         advertised=_url("ADVERTISE"),
         silent_after=number("SILENT_AFTER", Settings.silent_after, 1),
         api_token=default("API_TOKEN", "").strip(),
+        connections=whole("CONNECTIONS", Settings.connections, 4),
+        connections_each=whole("CONNECTIONS_EACH", Settings.connections_each, 1),
+        proxies=_addresses("PROXIES"),
+        hosts=_hosts("HOSTS"),
         banner=_line("BANNER"),
         prefix=default("PREFIX", "care."),
         group=default("GROUP", "carewatch"),
@@ -80,6 +86,31 @@ def _url(name: str) -> str:
     if url and not _WEB.fullmatch(url):
         raise WorkerError(f"CAREWATCH_{name}={url}: give http://HOST:PORT, as other workers reach this one")
     return url
+
+
+def _several(name: str) -> tuple[str, ...]:
+    """What a variable lists with commas."""
+    return tuple(part for each in default(name, "").split(",") if (part := each.strip()))
+
+
+def _hosts(name: str) -> tuple[str, ...]:
+    """Names of hosts, `*` for any part of one. Raises WorkerError."""
+    hosts = _several(name)
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise WorkerError(f"CAREWATCH_{name}={host}: give names without a port, several with commas; * for all")
+    return hosts
+
+
+def _addresses(name: str) -> tuple[str, ...]:
+    """Addresses of machines. Raises WorkerError."""
+    addresses = _several(name)
+    for address in addresses:
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            raise WorkerError(f"CAREWATCH_{name}={address}: give IP addresses, several with commas") from None
+    return addresses
 
 
 def _line(name: str) -> str:

@@ -8,25 +8,29 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import math
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Container, Iterator, Mapping
+from http.client import HTTPException
 from typing import NamedTuple
+from urllib.error import HTTPError
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from agents.broker import Broker, quiet, stranger
+from agents.checks import check_inputs, patiently
 from agents.collector import HELD
 from agents.exposition import le
 from agents.intake import Record, arrival
 from agents.owner import Owner
 from agents.settings import Settings, WorkerError
 from agents.transport import ISOLATION, readable_end
-from agents.worker import quiet
 from carewatch.scrape import Labels, Numbers, scrape
 from carewatch.settings import worker_settings
-from streams import door
+from streams import door, size
 from streams import metrics as m
 from streams.clock import Micros, wall
 from streams.events import IN_ORDER, TOPICS, Topic
@@ -43,7 +47,9 @@ def run(args: argparse.Namespace) -> int:
     """The command `verify`."""
     settings = worker_settings(args.broker, args.programs, "", 0)
     workers = [url if "://" in url else f"http://{url}" for url in args.worker or ["127.0.0.1:6066"]]
-    return asyncio.run(_run(settings, load_all(settings.programs), workers, args.timeout))
+    profiles = load_all(settings.programs)
+    size.check(profiles, str(settings.programs))  # its warnings are the worker's to say
+    return asyncio.run(_run(settings, profiles, workers, args.timeout))
 
 
 async def _run(settings: Settings, profiles: Mapping[str, Profile], workers: list[str], wait: float) -> int:
@@ -57,6 +63,8 @@ async def _run(settings: Settings, profiles: Mapping[str, Profile], workers: lis
             if not (result.problems or result.unread) or time.monotonic() > give_up:
                 break
             await asyncio.sleep(0.5)
+        await fold.check()  # partitions may have been added meanwhile
+        gone = sum((await fold.starts(range(settings.partitions))).values())
     finally:
         await fold.stop()
     if result.unread:
@@ -70,6 +78,8 @@ async def _run(settings: Settings, profiles: Mapping[str, Profile], workers: lis
     if result.problems:
         print(f"NOT EQUAL: {len(result.problems)} differences over {result.compared} numbers")
         return 1
+    if gone:
+        print(f"the oldest {gone} records are no longer in the topics: equal is meant without them")
     print(f"equal: {result.compared} numbers of {', '.join(sorted(result.programs))}")
     return 0
 
@@ -84,6 +94,7 @@ class Fold:
         self._owner = Owner(profiles, settings.partitions)
         self._owner.take({partition: {} for partition in range(settings.partitions)})
         self._readers: dict[Topic, AIOKafkaConsumer] = {topic: _reader(settings) for topic in TOPICS}
+        self._broker = Broker(settings.bootstrap)
         self._clocks: defaultdict[str, Micros] = defaultdict(int)  # by program: when its newest record arrived
         self.records = self.applied = self.rejected = self.strangers = 0
 
@@ -93,22 +104,48 @@ class Fold:
         return self._owner.states()
 
     async def start(self) -> None:
-        """Connect. Raises WorkerError if the broker does not answer."""
+        """Connect. Raises WorkerError if the broker does not answer, or has other partitions than would be read."""
         try:
+            await self.check()
             with quiet():
                 for reader in self._readers.values():
                     await reader.start()
-        except KafkaError as error:
+        except BaseException as error:
             await self.stop()
-            raise WorkerError(
-                f"{self._settings.broker} does not answer; start it or give another with --broker"
-            ) from error
+            if isinstance(error, KafkaError):
+                raise WorkerError(self._no_answer) from error
+            raise
         for topic, reader in self._readers.items():
             name = self._settings.topic(topic)
             reader.assign([TopicPartition(name, number) for number in range(self._settings.partitions)])
 
+    async def starts(self, partitions: Container[int]) -> dict[str, int]:
+        """How many records of these partitions are no longer there, by input topic."""
+        found: dict[str, int] = {}
+        for topic, reader in self._readers.items():
+            places = [place for place in reader.assignment() if place.partition in partitions]
+            found[self._settings.topic(topic)] = sum((await reader.beginning_offsets(places)).values())
+        return found
+
+    async def check(self) -> None:
+        """Check that what is read is all that there is. Raises WorkerError."""
+        topics = await patiently(self._broker.topics(self._settings.inputs), self._tell_stranger)
+        if topics is None:
+            raise WorkerError(self._no_answer)
+        check_inputs(self._settings, topics)
+
+    async def _tell_stranger(self) -> None:
+        for address in self._settings.bootstrap:
+            if found := await stranger(address):
+                raise WorkerError(found.line)
+
+    @property
+    def _no_answer(self) -> str:
+        return f"{self._settings.broker} does not answer; start it or give another with --broker"
+
     async def stop(self) -> None:
         """Disconnect."""
+        await self._broker.close()
         for reader in self._readers.values():
             await reader.stop()
 
@@ -136,7 +173,7 @@ class Fold:
     def _apply(self, record: Record) -> None:
         self.records += 1
         topic = self._settings.inputs[record.topic]
-        now = arrival(record.timestamp, wall())
+        now = arrival(record, wall())
         event = door.decode(topic, record.key, record.value, self._profiles, now)
         if isinstance(event, door.Rejected):
             self.rejected += 1
@@ -146,8 +183,11 @@ class Fold:
         if state is None or self._owner.homes[event.program] != record.partition:
             return  # the worker has sent it on: its copy comes on the right partition
         self._clocks[event.program] = max(self._clocks[event.program], now)
-        if state.apply(event, now).effect != "duplicate":
-            self.applied += 1
+        effect = state.apply(event, now).effect
+        if effect == "full":
+            self.rejected += 1
+            return  # nothing changed; a flush would have a closed call decoded again for each
+        self.applied += effect in ("applied", "late")
         state.flush()
 
 
@@ -170,7 +210,8 @@ async def _to_end(reader: AIOKafkaConsumer, most: int | None = None) -> AsyncIte
     while waiting:
         for found in (await reader.getmany(*waiting, timeout_ms=100)).values():
             for raw in found:
-                yield Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value)
+                place, kind = (raw.topic, raw.partition, raw.offset), raw.timestamp_type
+                yield Record(*place, raw.timestamp, raw.key, raw.value, timestamp_type=kind)
                 count += 1
         if most is not None and count >= most:
             return
@@ -200,11 +241,16 @@ def _compare(fold: Fold, workers: list[str]) -> Result:
         try:
             now, live = scrape(url)
         except (OSError, ValueError) as error:
-            return Result([], 0, set(), f"{url}: no worker can be read there: {getattr(error, 'reason', error)}")
+            return Result([], 0, set(), f"{url}: no worker can be read there: {_why(error)}")
         for program in sorted({dict(labels).get("program", "") for _, labels in live} - {""}):
             owners[program].append(url)
             if program not in states:
                 problems.append(f"{url}: program {program} has no file here; give the worker's folder with --programs")
+                continue
+            if live.get((m.DAMAGED.name, (("program", program),))):
+                problems.append(
+                    f"{url}: program {program} is not served: its state cannot be read; run: carewatch state check"
+                )
                 continue
             shown = {k: value for k, value in live.items() if k[0] in _SAMPLES and ("program", program) in k[1]}
             expected = _numbers(states[program], now)
@@ -216,6 +262,16 @@ def _compare(fold: Fold, workers: list[str]) -> Result:
                 f"program {program} is shown by {len(owners[program])} workers, not by one: {owners[program]}"
             )
     return Result(problems, compared, set(owners))
+
+
+def _why(error: OSError | ValueError) -> str:
+    """What went wrong with a scrape; of an answer that refuses it, what it says."""
+    if isinstance(error, HTTPError):
+        line = ""
+        with error, contextlib.suppress(OSError, HTTPException):  # it may break off
+            line = error.read(200).decode(errors="replace").strip().partition("\n")[0]
+        return str(error) if not line or line.startswith("<") else line  # <: a page, of a proxy perhaps
+    return str(getattr(error, "reason", error))
 
 
 def _differences(expected: Numbers, shown: Numbers) -> Iterator[str]:

@@ -24,6 +24,7 @@ _AREA = "{{ $labels.area }}"
 _FOLLOWUP = "{{ $labels.followup }}"
 _TOPIC = "{{ $labels.topic }}"
 _FIELD = "{{ $labels.field }}"
+_KIND = '{{ reReplaceAll "_" " " $labels.kind }}'
 _WHOLE = '{{ printf "%.0f" $value }}'
 _TIME = "{{ humanizeDuration $value }}"
 _SHARE = "{{ humanizePercentage $value }}"
@@ -253,6 +254,44 @@ ALERTS = (
         "they are sent again.",
     ),
     Alert(
+        name="RecordsLost",
+        group="pipeline",
+        signals=(pipeline.RECORDS_LOST, pipeline.RECORDS_LOST_AGE),
+        condition="({0} and on (topic, partition) {1} < {told}) >= {records}",
+        severity="critical",
+        audience="operators",
+        dashboard="care-pipeline",
+        summary=f"{_TOPIC}, partition {{{{ $labels.partition }}}}: records lost unread: {_WHOLE}",
+        description=f"Kafka removed records of the {_TOPIC} topic, partition {{{{ $labels.partition }}}}, before a worker read "
+        f"them: {_WHOLE} in all. The numbers of its programs lack what they said; the worker's log names the programs. Send "
+        "these events again from their source: what is known already changes nothing.",
+    ),
+    Alert(
+        name="StateDamaged",
+        group="pipeline",
+        signals=(pipeline.STATE_DAMAGED,),
+        condition="{0} == 1",
+        severity="critical",
+        audience="operators",
+        dashboard="care-pipeline",
+        summary=f"{_PROGRAM}: its state cannot be read, it is not served",
+        description=f"A record of {_PROGRAM} in the changelog cannot be read, so nothing is shown of it; the other programs "
+        "go on. carewatch state check names the record, carewatch state rebuild makes the state anew.",
+    ),
+    Alert(
+        name="ClockSkew",
+        group="pipeline",
+        signals=(pipeline.CLOCK_SKEW,),
+        condition="abs({0}) > {skew}",
+        severity="warning",
+        audience="operators",
+        dashboard="care-pipeline",
+        summary=f"The clock of {{{{ $labels.instance }}}} differs from the broker's by {_TIME}",
+        description=f"The clock of the worker {{{{ $labels.instance }}}} and the broker's differ by {_TIME}. Events are taken "
+        "by the broker's clock, so none is lost; waits, today and follow-ups that are due are shown by the worker's. Set the "
+        "clock that is wrong, with NTP.",
+    ),
+    Alert(
         name="UnmappedCodes",
         group="pipeline",
         signals=(pipeline.UNMAPPED_LAST_HOUR,),
@@ -275,6 +314,31 @@ ALERTS = (
         summary=f"{_PROGRAM}: records on a wrong partition in 15 minutes: {_WHOLE}",
         description=f"A producer writes events of {_PROGRAM} to another partition than the program's own: {_WHOLE} in the "
         "last 15 minutes. Nothing is lost, they are sent on. Set its partitioner to murmur2 (murmur2_random for librdkafka).",
+    ),
+    Alert(
+        name="BrokerProblem",
+        group="pipeline",
+        signals=(pipeline.BROKER_PROBLEMS,),
+        condition="{0} >= {topics}",
+        severity="warning",
+        audience="operators",
+        dashboard="care-pipeline",
+        summary=f"Kafka is not set as it has to be: {{{{ $labels.problem }}}}, topics: {_WHOLE}",
+        description="A worker found Kafka away, a topic gone, or a setting with which data can be lost "
+        "({{ $labels.problem }}). Its log says which topic and how to mend it; the alert ends a minute after that.",
+    ),
+    Alert(
+        name="RecordsNeverEnd",
+        group="pipeline",
+        signals=(pipeline.NEVER_ENDING,),
+        condition="{0} >= {share}",
+        severity="warning",
+        audience="operators",
+        dashboard="care-pipeline",
+        summary=f"{_PROGRAM}: {_KIND} are at {_SHARE} of what a program may have",
+        description=f"{_PROGRAM} has so many {_KIND} that never end: {_SHARE} of the limit. At the limit the stalest are "
+        "archived: their counts stay, they leave the board, and what comes about them later changes nothing. Find out why the "
+        "feed does not end them.",
     ),
     Alert(
         name="WorkerNotReady",

@@ -21,6 +21,8 @@ from grafana_api.grafana_api import GrafanaException
 from grafana_api.grafana_face import GrafanaFace
 from requests import exceptions
 
+from dashboards.bounded import Bounded, TooLargeError
+
 Json = dict[str, Any]
 #: A service account's token, or a user's name and password.
 Login = str | tuple[str, str]
@@ -85,7 +87,7 @@ class Grafana:
         url: Its address, such as `https://grafana.city.example` or `https://city.example/grafana`.
         login: How to log in.
         agent: What to call ourselves to the server.
-        timeout: Seconds that an answer may take.
+        timeout: Seconds that an answer may take, from the request to its last byte.
 
     Raises:
         GrafanaError: the address or the login is none.
@@ -106,8 +108,10 @@ class Grafana:
             protocol=parts.scheme,
             timeout=timeout,
         )
-        self._face.api.s.headers.update({"Accept": "application/json", "User-Agent": agent})
-        self._face.api.s.max_redirects = 0
+        session = self._face.api.s
+        session.headers.update({"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": agent})
+        session.max_redirects = 0
+        session.mount(f"{parts.scheme}://", Bounded(timeout))
 
     def __enter__(self) -> Self:
         return self
@@ -161,7 +165,7 @@ class Grafana:
             return _failure(_result(error.response)) or _said(error.response) or f"status {error.status_code}"
         except exceptions.Timeout:
             return "no answer in time"
-        except (exceptions.RequestException, TypeError, ValueError):
+        except (exceptions.RequestException, TypeError, ValueError, RecursionError):
             return "no answer that can be read"
         result = _result(answer)
         return "no answer that can be read" if result is None else _failure(result)
@@ -177,7 +181,7 @@ class Grafana:
         """
         try:
             may: object = self._face.api.GET("/access-control/user/actions")
-        except (GrafanaException, exceptions.RequestException, TypeError, ValueError):
+        except (GrafanaException, exceptions.RequestException, TypeError, ValueError, RecursionError):
             return
         if isinstance(may, dict) and may and not may.get(action):
             raise GrafanaError(f"{self.url} does not let us {doing}; {EDITOR}")
@@ -261,7 +265,7 @@ class Grafana:
             raise GrafanaError(f"{self.url}: {_insecure(str(error))}") from None
         except exceptions.Timeout:
             raise GrafanaError(f"{self.url} does not answer in time; try again, or check --url") from None
-        except exceptions.JSONDecodeError:
+        except (exceptions.JSONDecodeError, TooLargeError):
             raise self._no_grafana() from None
         except exceptions.RequestException:
             raise GrafanaError(f"{self.url} cannot be reached; is Grafana running and --url right?") from None
@@ -272,6 +276,7 @@ class Grafana:
             TypeError,
             ValueError,
             AttributeError,
+            RecursionError,
         ):  # a page instead of JSON, or JSON of something else
             raise self._no_grafana() from None
 

@@ -18,8 +18,10 @@ from zoneinfo import ZoneInfo
 
 from feeds.errors import FeedError
 from feeds.mapping import Mapping, Source, Stage
+from feeds.replay import MAX_LINE
 from streams import events
 from streams.clock import Micros, micros
+from streams.shown import shown
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
 #: Longer values are not codes or ids; most likely narrative in the wrong column, so it does not leave the file.
@@ -62,7 +64,9 @@ class Summary:
             found.append(f"{self.disordered} rows have times out of order; kept as they are")
         if self.unclosed:
             found.append(f"{self.unclosed} calls have no unit with a cleared time; they stay open")
-        found += [f"not in the profile: {key} '{code}' ({n} times)" for (key, code), n in self.unmapped.most_common()]
+        found += [
+            f"not in the profile: {key} '{shown(code)}' ({n} times)" for (key, code), n in self.unmapped.most_common()
+        ]
         return found
 
 
@@ -99,11 +103,7 @@ def read_rows(path: Path, mapping: Mapping, calls: dict[str, Call], summary: Sum
     zone = ZoneInfo(mapping.timezone)
     seen: dict[tuple[str, str], list[dict[Stage, Micros]]] = defaultdict(list)
     with _open(path) as file:
-        reader = csv.DictReader(file, restval="")
-        if missing := [name for name in mapping.columns if name not in (reader.fieldnames or ())]:
-            names = ", ".join(f"'{name}'" for name in missing)
-            raise FeedError(f"{path}: missing columns: {names}; mend the mapping or export the columns too")
-        for number, row in enumerate(reader, 2):  # row 1 is the header, as in a spreadsheet
+        for number, row in enumerate(_read(path, file, mapping.columns), 2):  # row 1 is the header, as in a spreadsheet
             summary.rows += 1
             try:
                 response = _response(row, mapping, zone, calls)
@@ -205,11 +205,33 @@ def _instants(text: str, time_format: str, zone: ZoneInfo) -> tuple[Micros, Micr
     return early, max(early, late)
 
 
+def _lines(path: Path, file: TextIO) -> Iterator[str]:
+    """The lines, never more of one in memory than MAX_LINE. Raises FeedError for a longer one."""
+    number = 0
+    while line := file.readline(MAX_LINE + 1):
+        number += 1
+        if len(line) > MAX_LINE:
+            raise FeedError(f"{path}: line {number}: over 1 MB; a CAD export has one row a line: export it anew")
+        yield line
+
+
+def _read(path: Path, file: TextIO, columns: tuple[str, ...]) -> Iterator[dict[str, str]]:
+    """The rows. Raises FeedError if a column is missing, with the line for what is no CSV, as a quote never closed."""
+    reader = csv.DictReader(_lines(path, file), restval="")
+    try:
+        if missing := [name for name in columns if name not in (reader.fieldnames or ())]:
+            names = ", ".join(f"'{name}'" for name in missing)
+            raise FeedError(f"{path}: missing columns: {names}; mend the mapping or export the columns too")
+        yield from reader
+    except csv.Error as error:
+        raise FeedError(f"{path}: line {reader.line_num}: {error}; mend the line, or export the file anew") from error
+
+
 @contextmanager
 def _open(path: Path) -> Iterator[TextIO]:
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as raw:
             yield io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise FeedError(f"{path}: cannot be read: {why}; give a .csv or .csv.gz file in UTF-8") from error

@@ -33,14 +33,15 @@ def ensure_topics(
     partitions: int,
     *,
     check_only: bool = False,
+    raise_partitions: bool = False,
     replication: int = 1,
     connect_ms: int = CONNECT_MS,
 ) -> list[str]:
     """Create the topics that are missing and check the others; returns one line a topic.
 
     Nothing that exists is changed: a setting that differs is reported, another number of partitions is an error
-    (it decides which worker owns a program). Raises FeedError: broker not there, wrong partitions, or, with
-    `check_only`, topics missing.
+    (it decides which worker owns a program), unless fewer are to be raised to `partitions` with `raise_partitions`.
+    Raises FeedError: broker not there, wrong partitions, or, with `check_only`, topics missing.
     """
     if partitions < 1:
         raise FeedError(f"partitions: {partitions}; give 1 or more")
@@ -50,6 +51,11 @@ def ensure_topics(
         try:
             existing = partitions_of(admin, list(wanted))
             missing = [name for name in wanted if name not in existing]
+            if raise_partitions:
+                few = [name for name, count in existing.items() if count < partitions]
+                if few:
+                    admin.create_partitions(dict.fromkeys(few, partitions))
+                    existing |= dict.fromkeys(few, partitions)
             _check_partitions(existing, partitions)
             if missing and check_only:
                 names = ", ".join(missing)
@@ -80,7 +86,7 @@ def _check_partitions(existing: dict[str, int], partitions: int) -> None:
         if count != partitions:
             raise TopicsDifferError(
                 f"{name}: has {count} partitions, wanted {partitions}; set CAREWATCH_PARTITIONS={count} if all topics "
-                f"have {count}, else delete the topic (its events are lost) and create the topics again"
+                f"have {count}, else stop the workers and raise the others with --raise-partitions (docs/deploy.md)"
             )
 
 

@@ -85,6 +85,11 @@ class Head(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
     person: tuple[Micros, int] | None = None
     ending: Ending | None = None  # None: it is open, or a unit's team is told by its statuses
 
+    @property
+    def start(self) -> Micros:
+        """When it was received; of a whole `Call` that was not, its earliest known time."""
+        return self.received
+
 
 class Call(Head, array_like=True, omit_defaults=True, gc=False):
     """One call. Times are microseconds since the epoch, 0 where not known; codes are the profile's label values."""

@@ -69,6 +69,8 @@ class Caseload:
     def apply(self, event: events.AnyCaseEvent, at: Micros, id: bytes) -> list[Fact]:
         """Write an event into its case, whose record is there; the facts that it is the first to tell."""
         case = self.records[event.case]
+        # where it is opened, everything that it tells is counted but for this event
+        counted = (len(case.attempts), len(case.outreach)) if self.opening(event.case) else None
         case.ids += id
         if at > case.newest:
             case.newest = at
@@ -77,7 +79,7 @@ class Caseload:
         match event:
             case events.FollowupAttempted():
                 attempt = at, event.followup, str(event.result)
-                if event.result in DONE:
+                if event.result in DONE and not _resolves_nothing(case.resolved(event.followup), at, event.result):
                     before = self._take_out(event.case, event.followup)
                     case.attempts.append(attempt)
                     self._put_in(event.case, before, event.followup)
@@ -98,17 +100,18 @@ class Caseload:
                 before = self._take_out(event.case)
                 case.closed = min(case.closed or at, at)
                 self._put_in(event.case, before)
-        return unmapped + self.settle(event.case)
+        return unmapped + self.settle(event.case, counted)
 
     def unmapped(self, event: events.CaseOpened) -> list[tuple[str, str]]:
         """Codes that the profile does not know: (field, code)."""
         codes = (("team", event.team), ("area", event.area))
         return [(field, code) for field, code in codes if code and not self._profile.knows(field, code)]
 
-    def settle(self, id: str, *, last: bool = False) -> list[Fact]:
+    def settle(self, id: str, counted: tuple[int, int] | None = None, *, last: bool = False) -> list[Fact]:
         """Count the attempts and visits of a case that waited for its opening, under the team and area that it has now.
 
-        One that is not opened counts nothing yet, or with `last` all under `other`: it goes.
+        One that is not opened counts nothing yet, or with `last` all under `other`: it goes. `counted`: how many attempts
+        and visits were counted before, where that is known; else its facts are looked through.
         """
         case = self.records.get(id)
         if case is None:
@@ -117,12 +120,15 @@ class Caseload:
         if not (opening or last):
             return []
         team, area = (opening.team, opening.area) if opening else (OTHER, OTHER)
-        counted = Counter(fact[0] for fact in case.facts)
+        if counted is None:
+            times = Counter(fact[0] for fact in case.facts)
+            counted = times[tally.ATTEMPT], times[tally.OUTREACH]
+        attempts, visits = counted
         facts: list[Fact] = []
-        for _, followup, result in case.attempts[counted[tally.ATTEMPT] :]:
+        for _, followup, result in case.attempts[attempts:]:
             point = followup if followup in self._profile.checkpoint_ids else OTHER
             facts.append((tally.ATTEMPT, team, point, result, 1))
-        for _, located in case.outreach[counted[tally.OUTREACH] :]:
+        for _, located in case.outreach[visits:]:
             facts.append((tally.OUTREACH, area, 1))
             if located:
                 facts.append((tally.LOCATED, area, 1))
@@ -155,7 +161,7 @@ class Caseload:
             for moment in told.keys() | known.keys():
                 if moment not in known:
                     self.late.pop((id, *moment), None)
-                elif moment not in told:
+                elif moment not in told or (id, *moment) in self.late:  # of what is not yet said, the time may move
                     self.late[id, *moment] = known[moment]
                     self.late_from = min(self.late_from, known[moment])
 
@@ -170,3 +176,8 @@ class Caseload:
             if each.lapses <= self.told_upto:
                 moments[each.checkpoint, "missed"] = each.lapses
         return moments
+
+
+def _resolves_nothing(done: tuple[Micros, str] | None, at: Micros, how: str) -> bool:
+    """Whether a checkpoint was resolved before an attempt that completes or declines it, see `Case.resolved`."""
+    return done is not None and (done[0] < at or (done[0] == at and done[1] in DONE and done[1] <= how))

@@ -43,7 +43,7 @@ class Case(msgspec.Struct, array_like=True, omit_defaults=True):
 
         Who completes and closes in the same second has completed.
         """
-        done = min(((at, how) for at, point, how in self.attempts if point == checkpoint and how in DONE), default=None)
+        done = min([(at, how) for at, point, how in self.attempts if point == checkpoint and how in DONE], default=None)
         if self.closed and (done is None or self.closed < done[0]):
             return self.closed, "closed"
         return done

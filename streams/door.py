@@ -21,6 +21,7 @@ Reason = Literal[
     "wrong_key",
     "future",
     "too_large",
+    "record_full",
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 MAX_BYTES = 64 * 1024
@@ -75,7 +76,7 @@ def enter(
         return _TOO_DEEP
     program = event.program
     if program not in programs:
-        return Rejected("unknown_program", "no profile of this program is loaded")
+        return Rejected("unknown_program", "no program file of this program is loaded")
     if key != program.encode():
         return Rejected("wrong_key", "the record's key is not the event's program")
     at = micros(event.at)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from streams.clock import Micros
-from streams.units import Unit
+from streams.units import Unit, UnitArchive
 
 
 class _Seen(NamedTuple):
@@ -33,6 +33,17 @@ class Fleet:
     def changed(self, unit: str) -> None:
         """A status of the unit was applied, or archived."""
         self._stale.add(unit)
+
+    def sleep(self, name: str, archive: UnitArchive) -> None:
+        """The unit is archived whole: it is not shown, and its sums stay."""
+        self._stale.discard(name)
+        if before := self._seen.pop(name, None):
+            self._add(before, -1)
+        self._add(_asleep(archive), +1)
+
+    def wake(self, archive: UnitArchive) -> None:
+        """A unit that was archived is one of the units again, with its sums."""
+        self._add(_asleep(archive), -1)
 
     def look(self, units: Mapping[str, Unit]) -> None:
         """Look at the units that have changed, or were never looked at."""
@@ -66,3 +77,7 @@ def _seen(unit: Unit) -> _Seen:
     held = unit.held
     shown = (held.team, unit.area, held.status) if held else None
     return _Seen(shown, held.at if held else 0, dict(unit.micros), dict(unit.unmapped))
+
+
+def _asleep(archive: UnitArchive) -> _Seen:
+    return _Seen(None, 0, {(team, status): took for team, status, took in archive.seconds}, archive.unmapped)

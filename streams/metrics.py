@@ -175,6 +175,24 @@ FEED = _m(
     "program topic",
     "Newest event time of a feed that the program has, heartbeats included; 0 before the first event.",
 )
+RECORDS = _m(
+    "care_program_records",
+    "gauge",
+    "program kind",
+    "Records that never end by themselves: open calls, cases under case management that are not closed, units.",
+)
+RECORDS_LIMIT = _m(
+    "care_program_records_limit",
+    "gauge",
+    "program kind",
+    "How many of these records a program may have; beyond it the stalest are archived.",
+)
+ARCHIVED_EARLY = _m(
+    "care_records_archived_early_total",
+    "counter",
+    "program kind",
+    "Records archived because there were too many: their counts stay, and they left the gauges.",
+)
 TEAM_INFO = _m("care_team_info", "gauge", "program team name", "The name of a team for people, to join on; always 1.")
 AREA_INFO = _m("care_area_info", "gauge", "program area name", "The name of an area for people, to join on; always 1.")
 FOLLOWUP_INFO = _m(
@@ -222,6 +240,9 @@ PROGRAM_METRICS = (
     UNMAPPED,
     DISORDER,
     FEED,
+    RECORDS,
+    RECORDS_LIMIT,
+    ARCHIVED_EARLY,
 )
 
 EVENTS = _m("care_events_total", "counter", "program topic type", "Events applied.")
@@ -234,6 +255,24 @@ LATE = _m(
     "counter",
     "topic",
     "Events of a closed call; they completed its record and moved no counter.",
+)
+LOST = _m(
+    "care_records_lost_total",
+    "counter",
+    "topic partition",
+    "Records of an input that were removed before they were read: what they said is missing. Kept with the state.",
+)
+LAST_LOST = _m(
+    "care_records_last_lost_timestamp_seconds",
+    "gauge",
+    "topic partition",
+    "When such records were last found to be gone; no sample where none ever were.",
+)
+ARCHIVED = _m(
+    "care_events_archived_total",
+    "counter",
+    "topic",
+    "Events about a call, case or time of a unit that was archived early; they changed nothing.",
 )
 DELAY = _m("care_event_delay_seconds", "histogram", "topic", "Time from an event's `at` to its being applied.")
 RECOVERY_REMAINING = _m(
@@ -250,6 +289,25 @@ RECOVERY_SECONDS = _m(
     "",
     "Time from the assignment of programs to their numbers being there again, of the last recovery; no sample before it.",
 )
+DAMAGED = _m(
+    "care_state_damaged",
+    "gauge",
+    "program",
+    "1 if this worker should serve the program and cannot read its state; nothing else is shown of it then.",
+)
+SKEW = _m(
+    "care_clock_skew_seconds",
+    "gauge",
+    "",
+    "This machine's clock minus the broker's, at the least; 0 while they agree as far as can be told.",
+)
+BROKER_PROBLEMS = _m(
+    "care_broker_problems",
+    "gauge",
+    "problem",
+    "Topics that are not set as they have to be, by what is wrong; of away: 1 while the broker does not answer. The log says "
+    "which topic, and how to mend it.",
+)
 READY = _m("care_worker_ready", "gauge", "", "1 once the worker is assigned and recovered.")
 BUILD = _m("care_build_info", "gauge", "version", "The version that runs; always 1.")
 PIPELINE_METRICS = (
@@ -257,12 +315,18 @@ PIPELINE_METRICS = (
     REJECTED,
     DUPLICATE,
     LATE,
+    ARCHIVED,
     CONFLICTS,
+    LOST,
+    LAST_LOST,
     DELAY,
     RECOVERY_REMAINING,
     RECOVERY_RECORDS,
     RECOVERY_COMPLETED,
     RECOVERY_SECONDS,
+    DAMAGED,
+    SKEW,
+    BROKER_PROBLEMS,
     READY,
     BUILD,
 )

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from datetime import date, datetime, time
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -247,6 +249,12 @@ def load_all(directory: Path) -> dict[str, Profile]:
             raise ProfileError(f"{file}: program: '{profile.program}' is in another file of the folder too; rename one")
         profiles[profile.program] = profile
     return profiles
+
+
+def digest(profiles: Mapping[str, Profile]) -> str:
+    """What these program files say, in 16 hexadecimal digits; comments and the order of files are nothing of it."""
+    content = msgspec.json.encode(profiles, order="sorted")
+    return sha256(content).hexdigest()[:16]
 
 
 def load(file: Path) -> Profile:

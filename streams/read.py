@@ -13,6 +13,7 @@ from streams.clock import SECOND, Micros, wall
 from streams.events import STATUSES
 from streams.followups import RESULTS as FOLLOWUP_RESULTS
 from streams.followups import STATES, WINDOWS
+from streams.limits import LIMITS
 from streams.programs import DAYS, FIELDS, NO_TEAM, OTHER, OUTCOMES, UNRECORDED, Profile
 from streams.state import CALL_INTERVALS, LEG_INTERVALS, ProgramState
 from streams.tally import RESULTS, Cell
@@ -50,7 +51,8 @@ def seconds(at: Micros) -> float:
     return at / SECOND
 
 
-_COUNTERS = {
+#: The family of each kind of fact.
+COUNTERS = {
     tally.RECEIVED: m.RECEIVED,
     tally.CLOSED: m.CLOSED,
     tally.DEMAND: m.DEMAND,
@@ -89,44 +91,45 @@ def sparse(state: ProgramState, now: Micros, running_to: Micros) -> Iterator[Spa
     """What is so *now*, over units, open calls, follow-ups and sums by day or hour."""
     program = state.profile.program
 
-    def family(
-        metric: m.Metric, samples: Mapping[Labels, float], possible: _Possible | None = None, unless_found: float = 0
-    ) -> Sparse:
+    def family(metric: m.Metric, samples: Mapping[Labels, float], unless_found: float = 0) -> Sparse:
         zeros = state.zeros.get(metric.name)
         if zeros is None:  # made once: there are hundreds
-            labels = possible(state.profile) if possible else ()
+            labels = POSSIBLE[metric](state.profile) if metric in POSSIBLE else ()
             zeros = state.zeros[metric.name] = {(program, *each): unless_found for each in labels}
         return Sparse(metric, {(program, *labels): value for labels, value in samples.items()}, zeros)
 
     state.waiting.look(state.open, lambda call: _shown(state, call))
     state.fleet.look(state.units)
-    for metric, named in names.NAMED.items():
-        yield family(metric, {}, named, 1)
-    yield family(m.UNITS, state.fleet.counts, _possible_units)
+    for metric in names.NAMED:
+        yield family(metric, {}, 1)
+    yield family(m.UNITS, state.fleet.counts)
     yield family(m.UNITS_PLANNED, _planned(state, now))
     yield family(m.UNIT_SECONDS, _unit_seconds(state, running_to))
-    yield family(m.CALLS_OPEN, state.waiting.stages, _possible_stages)
+    yield family(m.CALLS_OPEN, state.waiting.stages)
     yield family(m.OLDEST_WAITING, {(area,): seconds(at) for area, at in state.waiting.oldest().items()})
-    yield family(m.OVER_TARGET, state.waiting.past_target(now), _possible_targets)
+    yield family(m.OVER_TARGET, state.waiting.past_target(now))
     yield family(m.TARGET, {key: seconds(target) for key, target in state.profile.targets.items()})
     yield family(m.UNMAPPED, _unmapped(state))
-    yield family(m.TODAY, _today(state, now), _possible_closings)
-    yield family(m.DEMAND_TODAY, state.demand_on(state.profile.local(now).toordinal()), _possible_results)
-    yield family(m.DEMAND_HOUR, state.demand.since(now, DEMAND_DAYS), _possible_hours)
+    yield family(m.TODAY, _today(state, now))
+    yield family(m.DEMAND_TODAY, state.demand_on(state.profile.local(now).toordinal()))
+    yield family(m.DEMAND_HOUR, state.demand.since(now, DEMAND_DAYS))
     board = state.cases.board
-    yield family(m.FOLLOWUPS, board.states(now), _possible_followups)
+    yield family(m.FOLLOWUPS, board.states(now))
     yield family(m.NEXT_LAPSE, {labels: seconds(at) for labels, at in board.next_lapse(now).items()})
-    yield family(m.FOLLOWUPS_DUE, board.due(now), _possible_due)
+    yield family(m.FOLLOWUPS_DUE, board.due(now))
     yield family(m.CASES_ACTIVE, board.active(now))
     yield family(m.PEOPLE, {(): len(state.people)})
     yield family(m.FEED, {(topic,): seconds(state.newest.get(topic, 0)) for topic in state.profile.feeds})
+    yield family(m.RECORDS, {(kind,): count for kind, count in state.never_ending().items()})
+    yield family(m.RECORDS_LIMIT, {(kind,): limit.most for kind, limit in LIMITS.items()})
+    yield family(m.ARCHIVED_EARLY, {(kind,): count for kind, count in state.early.items()})
 
 
 def counted(state: ProgramState, cells: Iterable[Cell] | None = None) -> Iterator[Family]:
     """The families that are sums of facts: all of their samples, or those of some cells of the tally."""
     sums, program = state.tally, state.profile.program
     bounds = tuple(seconds(bound) for bound in sums.bounds)
-    samples: dict[str | int, list[tuple[Labels, Value]]] = {kind: [] for kind in _COUNTERS}
+    samples: dict[str | int, list[tuple[Labels, Value]]] = {kind: [] for kind in COUNTERS}
     for cell in (*sums.cells, *sums.spread) if cells is None else cells:
         kind = cell[0]
         if kind == tally.UNMAPPED:
@@ -143,7 +146,7 @@ def counted(state: ProgramState, cells: Iterable[Cell] | None = None) -> Iterato
             if kind == tally.FREED:
                 value = seconds(value)
         samples[kind].append((labels, value))
-    for kind, metric in _COUNTERS.items():
+    for kind, metric in COUNTERS.items():
         yield metric, samples[kind]
 
 
@@ -179,7 +182,7 @@ def _possible_stages(profile: Profile) -> Iterator[Labels]:
 def _possible_targets(profile: Profile) -> Iterator[Labels]:
     for area in (*profile.areas, OTHER):
         teams = profile.teams_of(area)
-        yield from ((area, interval) for team, interval in profile.targets if team in teams)
+        yield from ((area, each) for each in dict.fromkeys(each for team, each in profile.targets if team in teams))
 
 
 def _shown(state: ProgramState, call: Call) -> tuple[Shown, list[str]] | None:
@@ -243,3 +246,17 @@ def _possible_hours(profile: Profile) -> Iterator[Labels]:
 
 def _possible_results(profile: Profile) -> Iterator[Labels]:
     yield from ((area, result) for area in (*profile.areas, OTHER) for result in RESULTS)
+
+
+#: The families with a sample for all that a profile makes possible.
+POSSIBLE: dict[m.Metric, _Possible] = {
+    **names.NAMED,
+    m.UNITS: _possible_units,
+    m.CALLS_OPEN: _possible_stages,
+    m.OVER_TARGET: _possible_targets,
+    m.TODAY: _possible_closings,
+    m.DEMAND_TODAY: _possible_results,
+    m.DEMAND_HOUR: _possible_hours,
+    m.FOLLOWUPS: _possible_followups,
+    m.FOLLOWUPS_DUE: _possible_due,
+}

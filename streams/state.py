@@ -12,7 +12,8 @@ Two rules make every number survive a crash at any point:
   case before the call that opened it, calls before the statuses that may have come after them.
 
 Keys are `<kind>/<id>`: `c/` calls, `u/<n>/` segments of a unit's statuses, `a/` their archives, `k/` cases, `f` feeds,
-`g` counts of archived calls and cases, `n` what notices have said.
+`g` counts of archived calls and cases, `e/<n>` the ids of those that were archived early (limits.py), `n` what notices
+have said.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
+from heapq import nsmallest
+from itertools import islice
 from sys import intern
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from streams import events, tally
+from streams.bounds import LOOK, Bounds
 from streams.calls import (
     AT_DESTINATION,
     CLEARED,
@@ -47,12 +51,15 @@ from streams.caseload import Caseload
 from streams.cases import Case, Opening
 from streams.clock import DAY, HOUR, NEVER, Micros, local_hour, micros
 from streams.demand import Demand
+from streams.duty import Duty
 from streams.events import Heartbeat
 from streams.fleet import Fleet
+from streams.limits import CHUNK, ENDLESS_CASES, OPEN_CALLS, UNITS, Kind
 from streams.packed import pack
 from streams.programs import NO_TEAM, OTHER, Interval, Profile
-from streams.tally import RESULTS, Cell, Tally
+from streams.tally import RESULTS, Cell, Tally, count_on
 from streams.units import Entry, Unit, UnitArchive
+from streams.unsettled import Unsettled
 from streams.waiting import Waiting
 
 #: Closed calls are kept this long after closing (or after the last event that touched them), then only their counts.
@@ -93,7 +100,13 @@ _POINT: dict[type, int] = {
 #: Events after which a case and its call may go sooner than was thought.
 _MOVES_EXPIRY = frozenset((events.CaseOpened, events.CaseClosed))
 
-Effect = Literal["applied", "late", "duplicate"]
+#: Events that a record takes when it takes no others, see bounds.py.
+_ENDING = frozenset((events.CallReceived, events.CallClosed, events.CaseOpened, events.CaseClosed))
+
+#: `full`: its record takes no more, and is as it was. `archived`: its record was archived early.
+Effect = Literal["applied", "late", "duplicate", "full", "archived"]
+#: Kinds of records whose ids are remembered when they are archived early.
+_REMEMBERED: tuple[Kind, ...] = ("open_calls", "endless_cases")
 #: Codes that the profile does not know: (field, code).
 Codes = list[tuple[str, str]]
 
@@ -105,7 +118,9 @@ class Applied(NamedTuple):
     unmapped: tuple[tuple[str, str], ...] = ()
 
 
-_APPLIED, _LATE, _DUPLICATE = Applied("applied"), Applied("late"), Applied("duplicate")
+_APPLIED, _LATE = Applied("applied"), Applied("late")
+_DUPLICATE, _FULL, _ARCHIVED = Applied("duplicate"), Applied("full"), Applied("archived")
+_CHANGES = ("applied", "late")
 
 
 class Archived(msgspec.Struct, array_like=True):
@@ -117,6 +132,7 @@ class Archived(msgspec.Struct, array_like=True):
     spread: list[tuple[Cell, list[int]]] = []
     gone: list[str] = []  # keys archived last: a crash may have left their records behind
     era: int = 0  # how often records were archived
+    early: dict[Kind, int] = {}  # calls and cases archived early; so many ids of the records `e/` hold
 
 
 class Told(msgspec.Struct, array_like=True):
@@ -126,12 +142,46 @@ class Told(msgspec.Struct, array_like=True):
     gaps: dict[str, Micros] = {}
 
 
+#: Bytes that stand for an id, see `hash8`.
+HASH = 8
 _call_decoder = msgspec.msgpack.Decoder(Call)
 _head_decoder = msgspec.msgpack.Decoder(Head)
 _case_decoder = msgspec.msgpack.Decoder(Case)
 
 
-_PLACES = {kind: place for place, kind in enumerate(("n", "g", "k", "c", "u", "a", "gone", "f"))}
+def _hashes(packed: bytes) -> list[bytes]:
+    """The hashed ids of a record `e/`. Raises msgspec.DecodeError."""
+    if len(packed) % HASH:
+        raise msgspec.DecodeError("cut off")
+    return [packed[place : place + HASH] for place in range(0, len(packed), HASH)]
+
+
+_DECODERS: dict[str, Callable[[bytes], object]] = {
+    "e": _hashes,
+    "n": msgspec.msgpack.Decoder(Told).decode,
+    "g": msgspec.msgpack.Decoder(Archived).decode,
+    "k": _case_decoder.decode,
+    "c": _call_decoder.decode,
+    "u": msgspec.msgpack.Decoder(list[Entry]).decode,
+    "a": msgspec.msgpack.Decoder(UnitArchive).decode,
+    "f": msgspec.msgpack.Decoder(dict[str, Micros]).decode,
+}
+UNKNOWN_KIND = "a kind of record that this version does not know"
+
+
+def unreadable(key: str, packed: bytes) -> str:
+    """Why a record cannot be read; "": it can."""
+    decode = _DECODERS.get(key.partition("/")[0])
+    if decode is None:
+        return UNKNOWN_KIND
+    try:
+        decode(packed)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return "its content is not what it should be: cut off, or not written by carewatch"
+    return ""
+
+
+_PLACES = {kind: place for place, kind in enumerate(("n", "e", "g", "k", "c", "a", "u", "gone", "f"))}
 
 
 def _place(change: tuple[str, bytes | None]) -> int:
@@ -142,21 +192,17 @@ def _place(change: tuple[str, bytes | None]) -> int:
     return _PLACES["gone" if packed is None and key[0] == "u" else key[0]]
 
 
-def _add(counts: dict[int, dict[Cell, int]], day: int, cell: Cell, by: int) -> None:
-    """Change a count of a day; what is at zero is not kept."""
-    of_day = counts.get(day)
-    if of_day is None:
-        of_day = counts[day] = {}
-    count = of_day.get(cell, 0) + by
-    if count:
-        of_day[cell] = count
-    else:
-        del of_day[cell]
-        if not of_day:
-            del counts[day]
+def _newest(item: tuple[str, Call]) -> tuple[Micros, str]:
+    return item[1].newest, item[0]
 
 
-_another = blake2b(digest_size=8).copy
+def _silent(item: tuple[str, Unit]) -> tuple[bool, Micros, str]:
+    """Units off duty first, then by their last status."""
+    held = item[1].held
+    return held is not None and held.status != "off_duty", held.at if held else 0, item[0]
+
+
+_another = blake2b(digest_size=HASH).copy
 
 
 def hash8(text: str) -> bytes:
@@ -179,6 +225,7 @@ class ProgramState:
         self.open: dict[str, Call] = {}  # every call not closed, by key
         self.waiting = Waiting()
         self.fleet = Fleet()
+        self._duty = Duty()
         self.zeros: dict[str, dict[tuple[str, ...], float]] = {}  # the read model's samples of nothing, by metric
         self.units: dict[str, Unit] = {}
         self.cases = Caseload(profile)
@@ -186,20 +233,25 @@ class ProgramState:
         self.newest: dict[str, Micros] = {}
         #: Closed calls by local day of closing: (team, area, outcome) -> calls.
         self.closed_on: dict[int, dict[Cell, int]] = {}
-        #: The same calls: (area, result) -> calls, and the keys of those whose result asks for units, see `demand_on`.
+        #: The same calls: (area, result) -> calls, and apart those whose result the units say, see `demand_on`.
         self._settled_on: dict[int, dict[Cell, int]] = {}
-        self._unsettled_on: dict[int, set[str]] = defaultdict(set)
+        self._unsettled = Unsettled()
         self.demand = Demand(profile.zone)
         self.people: Counter[int] = Counter()
         #: As of the last flush. Of a closed call there is nothing else: most of the memory, rarely touched.
         self._records: dict[str, bytes] = {} if records is None else records
         self._leaving: set[str] = set()  # calls archived since then, whose records are still there
-        self._hot: dict[str, Call] = {}  # closed calls touched since the last flush
+        self._hot: dict[str, Call] = {}  # closed calls that events came for since the last flush
         self._dirty: dict[str, None] = {}
         #: Day -> closed calls and cases that may go from then on; some more than once, and of more than one day.
         self._expiry: dict[int, list[str]] = defaultdict(list)
         self._heirs: dict[str, dict[str, Micros]] = defaultdict(dict)  # unit -> calls with its team by its status then
         self._archive_at: Micros = 0
+        self._bounds = Bounds()
+        self.early: dict[Kind, int] = {"open_calls": 0, "endless_cases": 0, "units": 0}  # archived early, ever
+        self._early: dict[bytes, None] = {}  # hashed keys of those calls and cases, in their order
+        self._endless: dict[str, None] = {}  # cases under case management that nobody closed
+        self._asleep: dict[str, bytes] = {}  # units archived whole, as their archives' records
         self._archived = Tally(bounds)
         self._gone: list[str] = []
         self._era = 0
@@ -219,7 +271,7 @@ class ProgramState:
             at = micros(event.at)
         handler, topic = _HANDLERS[type(event)]
         applied = handler(self, event, at, now)
-        if applied is not _DUPLICATE:
+        if applied is _APPLIED or applied.effect in _CHANGES:
             if type(event) is Heartbeat:
                 topic = event.topic
             if at > self.newest.get(topic, 0):
@@ -242,6 +294,10 @@ class ProgramState:
         self._dirty.clear()
         return changed
 
+    def records(self) -> dict[str, bytes]:
+        """All records as of the last flush, in the order to store them."""
+        return dict(sorted(self._records.items(), key=_place))
+
     def remember(self, told: Told) -> None:
         """What notices have said, once they are durable; but for what came too late for the look that found them."""
         self.told = Told(min(told.upto, self.cases.late_from - 1), told.gaps)
@@ -259,9 +315,11 @@ class ProgramState:
             return None if call is None else pack(call)
         if kind == "u":
             number, _, unit = name.partition("/")
-            return self.units[unit].record(int(number))
+            return self.units[unit].record(int(number)) if unit in self.units else None
         if kind == "a":
-            return pack(self.units[name].archive)
+            return self._asleep.get(name) or pack(self.units[name].archive)
+        if kind == "e":
+            return b"".join(islice(self._early, int(name) * CHUNK, (int(name) + 1) * CHUNK))
         if kind == "k":
             case = self.cases.records.get(name)
             return None if case is None else pack(case)
@@ -278,6 +336,7 @@ class ProgramState:
                 sorted(archived.spread.items(), key=repr),
                 self._gone,
                 self._era,
+                {kind: self.early[kind] for kind in _REMEMBERED},
             )
         )
 
@@ -296,13 +355,23 @@ class ProgramState:
         key = "c/" + event.call
         id = hash8(event.id)
         call = self.open.get(key)
-        if call is None and (call := self._find_closed(key)) is None:
-            call = self.open[key] = Call(first=at, legs={}, claims=[], facts=[], era=self._era)
-        elif id in call.ids:
+        if call is None:
+            call = self._find_closed(key)
+            if call is None:
+                if self._early and hash8(key) in self._early:
+                    return _ARCHIVED
+                if len(self.open) >= OPEN_CALLS.most:
+                    stalest = nsmallest(OPEN_CALLS.at_once, self.open.items(), key=_newest)
+                    self._archive_early("open_calls", [old for old, _ in stalest])
+                call = self.open[key] = Call(first=at, legs={}, claims=[], facts=[], era=self._era)
+            else:
+                self._hot[key] = call  # to decode it once is enough, also for duplicates
+        if id in call.ids:
             return _DUPLICATE
+        if len(call.ids) >= LOOK and self._bounds.full(key, call, ending=type(event) in _ENDING):
+            return _FULL
         late = call.seen & SEEN_CLOSED
         if late:
-            self._hot[key] = call
             self._show(key, call, -1)
         call.ids += id
         if at < call.first:
@@ -494,11 +563,10 @@ class ProgramState:
 
     def _unmet(self, call: Call) -> str:
         teams = {team.code for team in self.profile.covering(call.area, self.profile.local(call.start))}
-        known = [unit.known_at(call.start) for unit in self.units.values()]
-        statuses = [status for status, team in filter(None, known) if team in teams]
-        if all(status == "off_duty" for status in statuses):
+        on_duty, available = self._duty.standing(teams, call.start, self.units)
+        if not on_duty:
             return "no_unit_on_duty"
-        if "available" not in statuses:
+        if not available:
             return "all_units_busy"
         if self.profile.triages and call.triage is None:
             return "not_triaged"
@@ -531,15 +599,13 @@ class ProgramState:
         """Add or take out what a closed call shows: team, area and outcome, and the result; "": the units say it."""
         team, area, outcome = cell
         day = local_hour(call.closed, self._zone) // 24
-        _add(self.closed_on, day, cell, sign)
+        count_on(self.closed_on, day, cell, sign)
         if result:
-            _add(self._settled_on, day, (area, result), sign)
+            count_on(self._settled_on, day, (area, result), sign)
         elif sign > 0:
-            self._unsettled_on[day].add(key)
+            self._unsettled.add(key, day, call.start)
         else:
-            self._unsettled_on[day].discard(key)
-            if not self._unsettled_on[day]:
-                del self._unsettled_on[day]
+            self._unsettled.remove(key)
         if call.received and result != "ineligible":
             self.demand.add(call.received, result if result in ("served", "outside_hours") else "unmet", sign)
         if call.person:
@@ -558,6 +624,7 @@ class ProgramState:
             for fact in facts:
                 self.tally.add(fact)
             self._dirty["k/" + id] = None
+            self._bounds.forget("k/" + id)
 
     def _known(self, key: str) -> bool:
         """Whether there is a record of this call or case."""
@@ -576,9 +643,21 @@ class ProgramState:
         id = int.from_bytes(hash8(event.id), "big")
         unit = self.units.get(event.unit)
         if unit is None:
-            unit = self.units[event.unit] = Unit()
+            archive = (
+                msgspec.msgpack.decode(packed, type=UnitArchive) if (packed := self._asleep.get(event.unit)) else None
+            )
+            if archive and at <= archive.upto:
+                return _ARCHIVED
+            if len(self.units) >= UNITS.most:
+                self._sleep(now)
+            if archive:
+                del self._asleep[event.unit]
+                self.fleet.wake(archive)
+            unit = self.units[event.unit] = Unit(archive)
         elif unit.knows(id):
             return _DUPLICATE
+        elif at <= unit.archive.upto:
+            return _ARCHIVED
         unmapped: Codes = []
         team = self._label("team", event.team, unmapped)
         area = self._label("area", event.area, unmapped) if event.area else ""
@@ -588,9 +667,13 @@ class ProgramState:
         calls: list[tuple[str, Call]] = []
         if event.unit in self._heirs and not (team in unit.teams and len(unit.teams) == 1):
             calls = self._hide_heirs(event.unit, at if unit.known_at(at) else 0)
+        if team not in unit.teams:
+            self._duty.named(team, event.unit)
         number = unit.append(entry)
         self.waiting.unit_changed(event.unit)
         self.fleet.changed(event.unit)
+        self._duty.changed(event.unit)
+        self._unsettled.units_changed(at, unit.next_after(at))
         for key, call in calls:
             self._show(key, call, +1)
         self._dirty[f"u/{number}/{event.unit}"] = None
@@ -614,14 +697,24 @@ class ProgramState:
         id = hash8(event.id)
         is_new = case is None
         if case is None:
+            if self._early and hash8("k/" + event.case) in self._early:
+                return _ARCHIVED
             case = Case(attempts=[], outreach=[], facts=[], era=self._era)
             self.cases.begin(event.case, case)
         elif id in case.ids:
             return _DUPLICATE
+        elif len(case.ids) >= LOOK and self._bounds.full("k/" + event.case, case, ending=type(event) in _ENDING):
+            return _FULL
         if now > case.touched:
             case.touched = now
         for fact in self.cases.apply(event, at, id):
             self.tally.add(fact)
+        self._note_endless(event.case, case)
+        if len(self._endless) > ENDLESS_CASES.most:
+            stalest = nsmallest(
+                ENDLESS_CASES.at_once, self._endless, key=lambda each: (self.cases.records[each].newest, each)
+            )
+            self._archive_early("endless_cases", ["k/" + id for id in stalest if id != event.case])
         unmapped: list[tuple[str, str]] = []
         if type(event) is events.CaseOpened:
             unmapped = self.cases.unmapped(event)
@@ -636,6 +729,48 @@ class ProgramState:
             self._expire_case(event.case, self._find("c/" + event.case))
         self._dirty["k/" + event.case] = None
         return Applied("applied", tuple(unmapped)) if unmapped else _APPLIED
+
+    def _note_endless(self, id: str, case: Case) -> None:
+        if case.opened and case.opened.kind == "case_management" and not case.closed:
+            self._endless[id] = None
+        elif self._endless:
+            self._endless.pop(id, None)
+
+    # --- what is too many, see limits.py --------------------------------------------------------------------
+
+    def _archive_early(self, kind: Kind, keys: list[str]) -> None:
+        """Archive open calls or endless cases, and remember their ids: nothing of them may be counted twice."""
+        for key in keys:
+            record: Head | Case
+            if key[0] == "c":
+                record = self.open.pop(key)
+                self.waiting.closed(key)
+                self._leaving.add(key)
+            else:
+                record = self._drop_case(key[2:])
+            for fact in record.facts:
+                self._archived.add(fact)
+            self._bounds.forget(key)
+            self._dirty[f"e/{len(self._early) // CHUNK}"] = None
+            self._early[hash8(key)] = None
+            self.early[kind] += 1
+        self._dirty.update(dict.fromkeys(("g", *keys)))
+
+    def _sleep(self, now: Micros) -> None:
+        """Archive the units that are off duty or silent the longest, whole: a later status wakes one."""
+        stalest = nsmallest(UNITS.at_once, self.units.items(), key=_silent)
+        for name, unit in stalest:
+            calls = self._hide_heirs(name, 0)
+            archive = unit.whole(now)
+            del self.units[name]
+            self._unsettled.units_changed(0, NEVER)
+            self._asleep[name] = pack(archive)
+            self.early["units"] += 1
+            self.waiting.unit_changed(name)
+            self.fleet.sleep(name, archive)
+            for key, call in calls:
+                self._show(key, call, +1)
+            self._dirty.update(dict.fromkeys(("a/" + name, *(f"u/{number}/{name}" for number in unit.segments))))
 
     # --- what is no longer kept -----------------------------------------------------------------------------
 
@@ -682,11 +817,10 @@ class ProgramState:
                     self._leaving.add(key)
                     self._hot.pop(key, None)
                 else:
-                    self._settle(key[2:], last=True)
-                    if person := self.cases.drop(key[2:]).person:
-                        self._person(person[1], -1)
+                    self._drop_case(key[2:])
                 for fact in record.facts:
                     self._archived.add(fact)
+                self._bounds.forget(key)
                 gone.append(key)
         if gone:
             behind = [key for key in self._gone if key in self._dirty and not self._known(key)]  # not yet deleted
@@ -696,12 +830,22 @@ class ProgramState:
         for name, unit in list(self.units.items()):
             if segments := unit.expired(tick, tick - KEPT):
                 calls = self._hide_heirs(name, 0) if len(unit.teams) > 1 else []
-                self.units[name] = unit.without(segments)
+                self.units[name] = left = unit.without(segments)
+                self._unsettled.units_changed(0, left.next_after(0))
                 self.waiting.unit_changed(name)
                 self.fleet.changed(name)
                 for key, call in calls:
                     self._show(key, call, +1)
                 self._dirty.update(dict.fromkeys(("a/" + name, *(f"u/{number}/{name}" for number in segments))))
+
+    def _drop_case(self, id: str) -> Case:
+        """Take a case away, once everything it tells is counted."""
+        self._settle(id, last=True)
+        case = self.cases.drop(id)
+        self._endless.pop(id, None)
+        if case.person:
+            self._person(case.person[1], -1)
+        return case
 
     def _restore(self) -> None:
         records = self._records
@@ -719,6 +863,8 @@ class ProgramState:
                 segments[unit_id][int(segment)] = packed
             elif kind == "a":
                 archives[name] = msgspec.msgpack.decode(packed, type=UnitArchive)
+            elif kind not in _DECODERS:
+                raise ValueError(UNKNOWN_KIND)
         for unit_id in {**archives, **segments}:
             self._restore_unit(unit_id, archives.get(unit_id), segments[unit_id])
         gone = set(self._gone)
@@ -728,7 +874,7 @@ class ProgramState:
         calls = [each for each in records.items() if each[0][0] == "c"]
         for key, packed in (*cases, *calls):
             record = _head_decoder.decode(packed) if key[0] == "c" else _case_decoder.decode(packed)
-            if gone and key in gone and record.era < self._era:
+            if (gone and key in gone and record.era < self._era) or (self._early and hash8(key) in self._early):
                 self._dirty[key] = None  # a crash left it behind; remembered as gone until it is deleted
                 self._leaving.add(key)
                 continue
@@ -751,12 +897,22 @@ class ProgramState:
         for number in [number for number in segments if archive and number < archive.segments]:
             del segments[number]
             self._dirty[f"u/{number}/{id}"] = None  # a crash left it behind
+        if archive:
+            self.early["units"] += archive.slept
+        if archive and archive.upto and not segments:
+            self._asleep[id] = self._records["a/" + id]
+            self.fleet.sleep(id, archive)
+            self._seen("status", archive.upto)
+            return
         unit = self.units[id] = Unit(archive, segments)
+        for team in unit.teams:
+            self._duty.named(team, id)
         if newest := unit.newest:
             self._seen("status", newest)
 
     def _restore_case(self, key: str, case: Case) -> None:
         self.cases.put(key[2:], case)
+        self._note_endless(key[2:], case)
         self._expire_case(key[2:], None)
         self._seen("followup", case.newest)
         if case.person:
@@ -777,6 +933,12 @@ class ProgramState:
     def _restore_archived(self, archived: Archived) -> None:
         self.newest = dict(archived.newest)
         self._gone, self._era = archived.gone, archived.era
+        self.early.update(archived.early)
+        remembered = sum(archived.early.values())  # a crash may have left behind more
+        for number in range(-(-remembered // CHUNK)):
+            self._early.update(dict.fromkeys(_hashes(self._records[f"e/{number}"])))
+        for hashed in list(self._early)[remembered:]:
+            del self._early[hashed]
         for sums in (self._archived, self.tally):
             sums.cells.update(archived.cells)
             for cell, row in archived.spread:
@@ -790,13 +952,20 @@ class ProgramState:
 
     def demand_on(self, day: int) -> Counter[tuple[str, ...]]:
         """Calls closed on a local day (its ordinal): (area, result) -> calls, by what is known now."""
-        counts: Counter[tuple[str, ...]] = Counter(
-            {(str(area), str(result)): n for (area, result), n in self._settled_on.get(day, {}).items()}
-        )
-        for key in self._unsettled_on.get(day, ()):
-            if call := self._find(key):
-                counts[call.area, self.result(call)] += 1
+        counts: Counter[tuple[str, ...]] = Counter()
+        for found in (self._settled_on.get(day, {}), self._unsettled.on(day, self._demanded)):
+            counts.update({(str(area), str(result)): n for (area, result), n in found.items()})
         return counts
+
+    def _demanded(self, key: str) -> tuple[str, str]:
+        """Area and result of a closed call that is kept."""
+        call = self._find(key)
+        assert call is not None, key
+        return call.area, self.result(call)
+
+    def never_ending(self) -> dict[Kind, int]:
+        """How many records it has that have a limit, see limits.py."""
+        return {"open_calls": len(self.open), "endless_cases": len(self._endless), "units": len(self.units)}
 
     @property
     def kept_calls(self) -> int:

@@ -51,6 +51,20 @@ BASE_EDGES = (30, 60, 120, 180, 300, 480, 600, 900, 1200, 1800, 2700, 3600, 7200
 Cell = tuple[str | int, ...]
 
 
+def count_on(counts: dict[int, dict[Cell, int]], day: int, cell: Cell, by: int) -> None:
+    """Change a count of a day; what is at zero is not kept."""
+    of_day = counts.get(day)
+    if of_day is None:
+        of_day = counts[day] = {}
+    count = of_day.get(cell, 0) + by
+    if count:
+        of_day[cell] = count
+    else:
+        del of_day[cell]
+        if not of_day:
+            del counts[day]
+
+
 def edges(profiles: Iterable[Profile]) -> tuple[Micros, ...]:
     """Upper bounds of the interval histogram: the base ones and every target, microseconds.
 

@@ -9,7 +9,7 @@ from operator import attrgetter
 
 import msgspec
 
-from streams.clock import Micros
+from streams.clock import NEVER, Micros
 from streams.packed import pack
 from streams.programs import OTHER
 
@@ -37,6 +37,10 @@ class UnitArchive(msgspec.Struct, array_like=True):
     seconds: list[tuple[str, str, Micros]] = []
     unmapped: dict[str, int] = {}
     area: tuple[Micros, int, str] | None = None  # (at, id, area)
+    upto: Micros = (
+        0  # what is not later than this was archived early, or came after that and is not taken, see limits.py
+    )
+    slept: int = 0  # how often that was
 
 
 _decode = msgspec.msgpack.Decoder(list[Entry]).decode
@@ -137,8 +141,8 @@ class Unit:
     def _place(self, entry: Entry) -> None:
         at, id, ats, ids = entry.at, entry.id, self._at, self._id
         where = bisect_right(ats, at)  # mostly the end, but a history that is sent again is late by weeks
-        while where and ats[where - 1] == at and ids[where - 1] > id:
-            where -= 1
+        if where and ats[where - 1] == at:
+            where = bisect_left(ids, id, bisect_left(ats, at), where)
         ats.insert(where, at)
         ids.insert(where, id)
         self._code.insert(where, self._code_of(entry))
@@ -157,6 +161,12 @@ class Unit:
         """The latest time of a kept entry; 0: there is none."""
         return self._at[-1] if self._at else 0
 
+    def next_after(self, at: Micros) -> Micros:
+        """The time of its first kept status later than this one; NEVER: there is none."""
+        if not self._at or at >= self._at[-1]:  # mostly so
+            return NEVER
+        return self._at[bisect_right(self._at, at)]
+
     def known_at(self, at: Micros) -> tuple[str, str] | None:
         """Status and team that held at a time; before the first known entry: nothing."""
         where = bisect_right(self._at, at) - 1
@@ -164,6 +174,12 @@ class Unit:
             return None
         status, team, _ = self._meaning[self._code[where]]
         return status, team
+
+    def known_in(self, begin: Micros, end: Micros) -> set[tuple[str, str]]:
+        """Every status and team that held at some time of a span, its ends included."""
+        first = max(bisect_right(self._at, begin) - 1, 0)
+        codes = set(self._code[first : bisect_right(self._at, end)])
+        return {self._meaning[code][:2] for code in codes}
 
     def times(self, after: Micros, upto: Micros) -> array[int]:
         """Times of its kept statuses in a span."""
@@ -216,5 +232,21 @@ class Unit:
             seconds=[(t, s, n - rest.micros.get((t, s), 0)) for (t, s), n in sorted(self.micros.items())],
             unmapped={f: n - rest.unmapped.get(f, 0) for f, n in sorted(self.unmapped.items())},
             area=self._last_area,
+            upto=self.archive.upto,
+            slept=self.archive.slept,
         )
         return Unit(archive, left)
+
+    def whole(self, now: Micros) -> UnitArchive:
+        """All of it as an archive, the status that holds counted up to *now*; nothing of its past can be asked for then."""
+        micros = dict(self.micros)
+        if (held := self.held) and now > held.at:
+            micros[held.team, held.status] = micros.get((held.team, held.status), 0) + now - held.at
+        return UnitArchive(
+            segments=self.last_segment + 1,
+            seconds=[(team, status, took) for (team, status), took in sorted(micros.items())],
+            unmapped=dict(sorted(self.unmapped.items())),
+            area=self._last_area,
+            upto=max(self.newest, self.archive.upto),
+            slept=self.archive.slept + 1,
+        )

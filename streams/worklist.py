@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
@@ -103,10 +104,24 @@ def _cells(item: Item) -> Iterator[str]:
         yield _harmless(str(value))
 
 
+#: Where a formula begins, in every form that spreadsheets read as it: full width, small, raised; and the minus sign.
+_FORMULA = "=+-@\N{MINUS SIGN}"
+#: Letters and marks that show nothing: Hangul fillers, a blank of Braille, joiners and selectors.
+_UNSEEN = "\u115f\u1160\u2800\u3164\uffa0\u034f\u17b4\u17b5"
+
+
 def _harmless(text: str) -> str:
-    """A spreadsheet takes a cell that begins like this for a formula; a case's id is the sender's text."""
-    return (
-        f"'{text}"
-        if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"))
-        else text
-    )
+    """A spreadsheet takes a cell for a formula by its first character, and some pass over what is not seen before it.
+
+    A case's id is the sender's text, so such a cell gets an apostrophe, which makes it text everywhere.
+    """
+    seen = next((letter for letter in text if not _blank(letter)), "")
+    if unicodedata.normalize("NFKC", seen)[:1] in tuple(_FORMULA) or text[:1] in ("\t", "\r", "\n"):
+        return f"'{text}"
+    return text
+
+
+def _blank(letter: str) -> bool:
+    """Whether a character shows nothing: white space, controls such as NUL, marks of direction and order, variants."""
+    category = unicodedata.category(letter)
+    return category[0] in "ZC" or category == "Mn" or letter in _UNSEEN

@@ -7,14 +7,14 @@ import contextlib
 import time
 
 import msgspec
-import structlog
 from aiohttp import web
 
 from agents.board import pages
 from agents.board.floor import OWN_PATH, Floor, Owned, Standing
-from agents.board.stream import Streams
-
-log = structlog.get_logger()
+from agents.board.stream import MANY, Streams
+from agents.seal import Seal
+from agents.seldom import Seldom
+from agents.shares import Shares
 
 EVENTS_PATH = "/board/events"
 #: Seconds from one picture to the next while somebody looks; one picture for all who do.
@@ -35,11 +35,14 @@ class Moment(msgspec.Struct, frozen=True):
 class Board:
     """The board of one worker."""
 
-    def __init__(self, owned: Owned, address: str, silent_after: float, banner: str = "") -> None:
-        """A board that shows nothing yet; see Floor for the first three, pages for the last."""
+    def __init__(
+        self, owned: Owned, address: str, silent_after: float, seal: Seal, banner: str = "", shares: Shares = MANY
+    ) -> None:
+        """A board that shows nothing yet; see Floor for the first four, pages and Streams for the others."""
         self._banner = banner
-        self._streams = Streams()
-        self._floor = Floor(owned, address, silent_after, self._streams.publish)
+        self._streams = Streams(shares)
+        self._seal = seal
+        self._floor = Floor(owned, address, silent_after, seal, self._streams.publish)
         self._wake = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
 
@@ -60,12 +63,13 @@ class Board:
         await self._floor.stop()
 
     async def _run(self) -> None:
+        said = Seldom()
         while True:
             began = time.monotonic()
             try:
                 await self._step()
             except Exception as error:  # noqa: BLE001  # the board may fail, the worker must not
-                log.error("the board has no picture", error=repr(error))
+                said.warning("the board has no picture", error)
             rest = max(0.1, EVERY - (time.monotonic() - began))
             if self._streams.open:
                 await asyncio.sleep(rest)
@@ -94,4 +98,5 @@ class Board:
         if self._floor.age > FRESH:
             await self._floor.refresh()
         headers = {**pages.HEADERS, "Cache-Control": "no-store"}
-        return web.Response(body=self._floor.own(), content_type="application/json", headers=headers)
+        answer = web.Response(body=self._floor.own(), content_type="application/json", headers=headers)
+        return self._seal.sealed(self._seal.asked(request), answer)

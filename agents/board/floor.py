@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
-import aiohttp
 import msgspec
 
-from agents.board.snapshot import snapshot, totals
-from agents.board.trends import EVERY, Trends
+from agents.board.peers import NoAnswerError, Peers
+from agents.board.snapshot import Snapshot, snapshot, totals
+from agents.board.trends import EVERY, Trend, Trends
+from agents.seal import Seal
 from streams.clock import Micros, wall
 from streams.programs import Profile
 from streams.read import Family, seconds
@@ -26,12 +27,14 @@ from streams.state import ProgramState
 TRUSTED = 2.5
 #: Seconds that a worker has to answer another.
 ANSWER_WITHIN = 1.0
-#: Bytes that an answer of another worker may have.
-MOST_BYTES = 8_000_000
+#: Bytes that an answer of another worker may have, for each of its programs and besides: many times what they take.
+PROGRAM_BYTES, OTHER_BYTES = 500_000, 10_000
+GARBLED = "answers what cannot be read"
+DAMAGED = "Its state cannot be read, so nothing is shown: run carewatch state check."
 #: Where a worker gives its own programs to others.
 OWN_PATH = "/board/own.json"
 #: Kinds of pieces: the numbers of a program now, its lines.
-KINDS = ("program", "trend")
+KINDS: dict[str, type[Snapshot | Trend]] = {"program": Snapshot, "trend": Trend}
 
 _encode = msgspec.json.Encoder().encode
 
@@ -46,6 +49,10 @@ class Owned(Protocol):
     @property
     def profiles(self) -> Mapping[str, Profile]:
         """All programs, whoever owns them."""
+
+    @property
+    def damaged(self) -> Collection[str]:
+        """Programs that are its own, and whose state it cannot read."""
 
     def states(self) -> list[ProgramState]:
         """The states that are its own now."""
@@ -75,6 +82,7 @@ class Own(msgspec.Struct, frozen=True):
 
     programs: list[str]
     pieces: dict[str, msgspec.Raw]
+    damaged: list[str] = []
 
 
 class Floor:
@@ -84,11 +92,17 @@ class Floor:
         owned: The worker.
         address: Of this worker, as the others know it.
         silent_after: Seconds without an event after which a feed is silent.
+        seal: Of this worker.
         changed: Called with a piece's name (`program/seattle`, `trend/seattle`) and its JSON whenever it has changed.
     """
 
     def __init__(
-        self, owned: Owned, address: str, silent_after: float, changed: Callable[[str, bytes], None] = lambda *_: None
+        self,
+        owned: Owned,
+        address: str,
+        silent_after: float,
+        seal: Seal,
+        changed: Callable[[str, bytes], None] = lambda *_: None,
     ) -> None:
         self.pieces: dict[str, bytes] = {}
         self._owned = owned
@@ -101,7 +115,7 @@ class Floor:
         self._refreshing = asyncio.Lock()
         self._confirmed: dict[str, float] = {}  # program -> when its numbers were last known to be so, wall clock
         self._others: dict[str, _Other] = {}
-        self._session: aiohttp.ClientSession | None = None
+        self._peers = Peers(seal, ANSWER_WITHIN)
 
     async def refresh(self) -> None:
         """Make the pieces of our own programs, and a point of their lines each minute."""
@@ -162,14 +176,14 @@ class Floor:
         """Ask nobody any more."""
         for other in self._others.values():
             other.asking.cancel()
-        if self._session:
-            await self._session.close()
+        await self._peers.stop()
 
     def own(self) -> bytes:
         """Our programs, for another worker."""
         programs = [state.profile.program for state in self._owned.states()] if self._owned.ready else []
         names = [name for name in self.pieces if name.partition("/")[2] in programs]
-        return _encode(Own(programs, {name: msgspec.Raw(self.pieces[name]) for name in names}))
+        pieces = {name: msgspec.Raw(self.pieces[name]) for name in names}
+        return _encode(Own(programs, pieces, sorted(self._owned.damaged)))
 
     def standings(self) -> list[Standing]:
         """How sure we are of each program, by name."""
@@ -188,44 +202,61 @@ class Floor:
             return (
                 "" if self._owned.ready else "The broker does not answer this worker: others may have the program now."
             )
+        if program in self._owned.damaged:
+            return DAMAGED
         if owner is None or owner == self._address:
             return "This worker is starting, or the programs are being shared out anew."
         other = self._others.get(owner)
         if other is None or time.monotonic() - other.answered > TRUSTED:
-            return f"Its worker {owner} cannot be reached." if other and other.tried else f"Asking its worker {owner}."
+            return f"Its worker {owner} {other.why}." if other and other.why else f"Asking its worker {owner}."
+        if program in other.garbled:
+            return f"Its worker {owner} {GARBLED}."
+        if program in other.damaged:
+            return DAMAGED
         return "" if program in other.shows else f"Its worker {owner} is starting or recovering."
 
     async def _ask(self, address: str) -> None:
-        """Ask a worker once. Whatever goes wrong is no answer."""
-        if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_WITHIN), trust_env=False)
+        """Ask a worker once. Only its own programs are taken from it, and of those only what they can be."""
         other = self._others[address]
         try:
-            async with self._session.get(address + OWN_PATH, allow_redirects=False) as answer:
-                body = await answer.content.read(MOST_BYTES) if answer.status == 200 else b""
-                while body and not answer.content.at_eof() and len(body) < MOST_BYTES:
-                    body += await answer.content.read(MOST_BYTES - len(body))
-            own = msgspec.json.decode(body, type=Own)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, msgspec.DecodeError):
-            other.tried = True
+            most = OTHER_BYTES + PROGRAM_BYTES * list(self._owned.owners().values()).count(address)
+            own = msgspec.json.decode(await self._peers.ask(address, OWN_PATH, most), type=Own)
+        except NoAnswerError as error:
+            other.why = str(error)
             return
-        other.answered = time.monotonic()
-        other.shows = set(own.programs)
-        owners = self._owned.owners()
+        except (ValueError, RecursionError):  # no JSON, no UTF-8, not of these fields; brackets in brackets without end
+            other.why = GARBLED
+            return
+        mine = {state.profile.program for state in self._owned.states()}
+        its = {program for program, url in self._owned.owners().items() if url == address} - mine
+        pieces: dict[str, bytes | None] = {}
         for name, piece in own.pieces.items():
             kind, _, program = name.partition("/")
-            body = bytes(piece)
-            # of the programs that the group says it has, and nothing that would break the stream's lines
-            if kind in KINDS and owners.get(program) == address and b"\n" not in body and b"\r" not in body:
+            if kind in KINDS and program in its:
+                pieces[name] = _read(piece, KINDS[kind], program)
+        other.answered = time.monotonic()
+        other.garbled = {name.partition("/")[2] for name, body in pieces.items() if body is None}
+        other.damaged = its & set(own.damaged)
+        other.shows = {each for each in own.programs if each in its - other.garbled and f"program/{each}" in pieces}
+        for name, body in pieces.items():
+            if body and name.partition("/")[2] not in other.garbled:
                 self._put(name, body)
-        for program in own.programs:
-            if owners.get(program) == address:
-                self._confirmed[program] = time.time()
+        for program in other.shows:
+            self._confirmed[program] = time.time()
 
     def _put(self, name: str, body: bytes) -> None:
         if self.pieces.get(name) != body:
             self.pieces[name] = body
             self._changed(name, body)
+
+
+def _read(piece: msgspec.Raw, kind: type[Snapshot | Trend], program: str) -> bytes | None:
+    """A piece of another worker, written anew; None if it is none of this kind, or is of another program."""
+    try:
+        said = msgspec.json.decode(piece, type=kind)
+    except (ValueError, RecursionError):
+        return None
+    return _encode(said) if said.program == program else None
 
 
 class _Other:
@@ -235,4 +266,6 @@ class _Other:
         self.asking = asking
         self.answered = float("-inf")
         self.shows: set[str] = set()
-        self.tried = False  # it was asked and gave no answer
+        self.garbled: set[str] = set()  # of which it said what cannot be
+        self.damaged: set[str] = set()  # whose state it cannot read
+        self.why = ""  # it gave no answer; nothing before it was asked

@@ -1,32 +1,31 @@
 """The follow-up work list as a page: of all programs, whichever worker has them, for those who gave the token.
 
 The page itself says nothing; what it fetches needs the token in a header, or the cookie that the page's form sets. The cookie
-is not the token but what the token signs, so it is good for these pages only, and ends when the token is changed.
+names a session that is kept here, see `agents/logins.py`: it ends when it is left, after twelve hours, and with the worker.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hmac
 from collections.abc import Mapping
 
-import aiohttp
 import msgspec
 from aiohttp import web
 
 from agents.board import pages
-from agents.board.floor import Owned
+from agents.board.floor import GARBLED, Owned
+from agents.board.peers import NoAnswerError, Peers
 from agents.board.snapshot import short
-from agents.worklist import PATH, bears
+from agents.logins import COOKIE, SHIFT, Logins, foreign
+from agents.seal import Seal
+from agents.worklist import PATH
 from streams.clock import wall
 from streams.worklist import Item, WantedError, as_csv, items, wanted
 
-COOKIE = "carewatch-list"
-#: Seconds that the cookie is good for: a shift.
-SHIFT = 12 * 3600
-#: Seconds that another worker has to give its list, and that a wrong token costs.
+#: Seconds that another worker has to give its list, and bytes that it may have: some 60,000 follow-ups.
 ANSWER_WITHIN = 5.0
-WRONG_COSTS = 0.5
+MOST_BYTES = 16_000_000
+_FOREIGN = "Another page sent this form. Open /followups of this worker and use the form there."
 _PRIVATE = {**pages.HEADERS, "Cache-Control": "no-store"}
 
 
@@ -55,15 +54,14 @@ class WorkList(msgspec.Struct, frozen=True):
 
 
 class Followups:
-    """The handlers. With an empty token the list is not served."""
+    """The handlers. Where nobody is expected the list is not served."""
 
-    def __init__(self, owned: Owned, address: str, token: str) -> None:
-        """See Floor for the first two."""
+    def __init__(self, owned: Owned, address: str, logins: Logins, seal: Seal) -> None:
+        """See Floor for the first two, Peers for the last."""
         self._owned = owned
         self._address = address
-        self._token = token.encode()
-        self._signed = hmac.digest(self._token, b"carewatch follow-up list", "sha256").hex().encode()
-        self._session: aiohttp.ClientSession | None = None
+        self._logins = logins
+        self._peers = Peers(seal, ANSWER_WITHIN)
 
     def routes(self) -> list[web.RouteDef]:
         """All but the page, which is a file like the others."""
@@ -76,20 +74,19 @@ class Followups:
 
     async def stop(self) -> None:
         """Ask nobody any more."""
-        if self._session:
-            await self._session.close()
+        await self._peers.stop()
 
     async def _enter(self, request: web.Request) -> web.Response:
+        if foreign(request):
+            return _plain(403, _FOREIGN)
         given = (await request.post()).get("token", "")
-        right = isinstance(given, str) and hmac.compare_digest(given.strip().encode(errors="replace"), self._token)
-        if not (self._token and right):
-            await asyncio.sleep(WRONG_COSTS)
+        if not (isinstance(given, str) and self._logins.right(request, given.strip())):
             return _to("/followups?wrong=1")
         answer = _to("/followups")
         secure = request.secure or request.headers.get("X-Forwarded-Proto") == "https"
         answer.set_cookie(
             COOKIE,
-            self._signed.decode(),
+            self._logins.enter(),
             max_age=SHIFT,
             path="/followups",
             httponly=True,
@@ -99,6 +96,9 @@ class Followups:
         return answer
 
     async def _leave(self, request: web.Request) -> web.Response:
+        if foreign(request):
+            return _plain(403, _FOREIGN)
+        self._logins.leave(request)
         answer = _to("/followups")
         answer.del_cookie(COOKIE, path="/followups")
         return answer
@@ -119,10 +119,9 @@ class Followups:
         return web.Response(text=as_csv(found.items), content_type="text/csv", charset="utf-8", headers=headers)
 
     async def _gather(self, request: web.Request) -> WorkList | web.Response:
-        if not self._token:
+        if not self._logins.expected:
             return _plain(403, "The list is off: start the workers with CAREWATCH_API_TOKEN set to a secret.")
-        cookie = request.cookies.get(COOKIE, "").encode(errors="replace")
-        if not (bears(request, self._token) or hmac.compare_digest(cookie, self._signed)):
+        if not (self._logins.inside(request) or self._logins.bears(request)):
             return _plain(401, "Give the token.")
         asked = {name: ",".join(request.query.getall(name, [])) for name in ("state", "team", "area")}
         program = request.query.get("program", "")
@@ -144,7 +143,7 @@ class Followups:
                 if isinstance(of_owner, list):
                     found += [item for item in of_owner if item.program == name]
                 else:
-                    missing.append(Missing(name, of_owner or "no worker has it now"))
+                    missing.append(Missing(name, of_owner or self._why_not(name)))
         if program:
             found = [item for item in found if item.program == program]
             missing = [each for each in missing if each.program == program]
@@ -152,18 +151,19 @@ class Followups:
 
     async def _ask(self, address: str, asked: Mapping[str, str]) -> list[Item] | str:
         """The list of another worker, or why there is none."""
-        if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_WITHIN), trust_env=False)
-        headers = {"Authorization": f"Bearer {self._token.decode()}"}
         try:
-            async with self._session.get(
-                address + PATH, params={k: v for k, v in asked.items() if v}, headers=headers, allow_redirects=False
-            ) as answer:
-                if answer.status != 200:
-                    return f"its worker {address} says: {(await answer.text()).strip()[:200]}"
-                return msgspec.json.decode(await answer.read(), type=list[Item])
-        except (aiohttp.ClientError, TimeoutError, OSError, msgspec.DecodeError):
-            return f"its worker {address} cannot be reached"
+            body = await self._peers.ask(
+                address, PATH, MOST_BYTES, {name: codes for name, codes in asked.items() if codes}
+            )
+            return msgspec.json.decode(body, type=list[Item])
+        except NoAnswerError as error:
+            return f"its worker {address} {error}"
+        except (ValueError, RecursionError):  # no JSON, no UTF-8, no list of this; brackets in brackets without end
+            return f"its worker {address} {GARBLED}"
+
+    def _why_not(self, program: str) -> str:
+        damaged = program in self._owned.damaged
+        return "its state cannot be read: run carewatch state check" if damaged else "no worker has it now"
 
     def _names(self) -> dict[str, ProgramNames]:
         return {

@@ -115,6 +115,39 @@ REJECTED_SHARE = _signal(
     f"Records sent to the dead-letter topic out of all that were read (applied, duplicate, rejected), in the shortest of "
     f"the last {', '.join(WINDOWS)} that has {RECORDS} records. No value if none has.",
 )
+RECORDS_LOST = _signal(
+    "records_lost",
+    "Records that were removed before they were read",
+    "count",
+    "topic partition",
+    f"max by (topic, partition) ({select(m.LOST)})",
+    "Records of an input that Kafka removed before a worker read them: what they said is missing from all numbers of the "
+    "programs of that partition. Kept with the state, so it never falls.",
+)
+RECORDS_LOST_AGE = _signal(
+    "records_lost_age",
+    "Time since records were last found to be lost",
+    "seconds",
+    "topic partition",
+    f"time() - max by (topic, partition) ({select(m.LAST_LOST)})",
+    "Time since a worker last found records of an input removed before they were read. No value where none ever were.",
+)
+STATE_DAMAGED = _signal(
+    "state_damaged",
+    "Program whose state cannot be read",
+    "count",
+    "program",
+    f"max by (program) ({select(m.DAMAGED)})",
+    "1 while a worker should serve the program and cannot read its state in the changelog; nothing else is shown of it.",
+)
+CLOCK_SKEW = _signal(
+    "clock_skew",
+    "Clock of a worker's machine ahead of the broker's",
+    "seconds",
+    "instance",
+    f"max by (instance) ({select(m.SKEW)})",
+    "The worker's clock minus the broker's, at the least; negative: behind. 0 while they agree as far as can be told.",
+)
 DUPLICATES = _signal(
     "events_duplicate",
     "Duplicate events",
@@ -132,6 +165,15 @@ LATE = _signal(
     "Events of a closed call read in the chosen time; they completed its record and moved no counter. Estimated by "
     "Prometheus.",
 )
+ARCHIVED = _signal(
+    "events_archived",
+    "Events of what was archived early",
+    "count",
+    "topic",
+    f"round({total('topic', grown(m.ARCHIVED, over='$__range'))})",
+    "Events read in the chosen time about a call, case or time of a unit that was archived because there were too many; they "
+    "changed nothing. Estimated by Prometheus.",
+)
 UNMAPPED = _signal(
     "unmapped_codes",
     "Codes that the profile does not know",
@@ -148,6 +190,24 @@ UNMAPPED_LAST_HOUR = _signal(
     # A counter of facts never falls, so its lowest value of the hour is its first.
     f"max by (program, field) ({select(m.UNMAPPED)}) - min by (program, field) (min_over_time({select(m.UNMAPPED)}[1h]))",
     "Values counted under other in the last hour, because the program's profile does not know the code, by field.",
+)
+NEVER_ENDING = _signal(
+    "never_ending_records",
+    "Open calls, cases without an end and units, of what a program may have",
+    "ratio",
+    "program kind",
+    f"{latest(m.RECORDS)} / {latest(m.RECORDS_LIMIT)}",
+    "Records that do not end by themselves, out of how many the program may have: open calls, cases under case management "
+    "that nobody closed, units. At the limit the stalest are archived: their counts stay, and they leave the gauges.",
+)
+ARCHIVED_EARLY = _signal(
+    "archived_early",
+    "Records archived because there were too many",
+    "count",
+    "program kind",
+    total("program kind", counted(m.ARCHIVED_EARLY)),
+    "Open calls, cases without an end and units that were archived in the chosen time because the program had as many as it "
+    "may: the stalest first. Their counts stay; what came about them later changed nothing.",
 )
 CONFLICTS = _signal(
     "partition_conflicts",
@@ -190,6 +250,15 @@ WORKERS_READY = _signal(
     f"max by (instance) ({select(m.READY)})",
     "1 once the worker is assigned its partitions and has recovered its programs, else 0; it shows no program before. "
     "No value while it does not answer.",
+)
+BROKER_PROBLEMS = _signal(
+    "broker_problems",
+    "Topics that are not set as they have to be",
+    "count",
+    "problem",
+    f"max by (problem) ({select(m.BROKER_PROBLEMS)})",
+    "Kafka topics that a worker found not set as they have to be, by what is wrong; for `away`, 1 while the broker does not "
+    "answer a worker.",
 )
 RECOVERY_REMAINING = _signal(
     "recovery_remaining",

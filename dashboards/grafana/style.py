@@ -119,7 +119,9 @@ REASONS = {
     "wrong_key": "Wrong key",
     "future": "In the future",
     "too_large": "Too large",
+    "record_full": "Call or case full",
 }
+NEVER_ENDING = {"open_calls": "Open calls", "endless_cases": "Cases without an end", "units": "Units"}
 FIELDS = {
     "area": "Area",
     "call_type": "Call type",
@@ -140,6 +142,7 @@ LABELS = {
     "topic": "Feed",
     "reason": "Reason",
     "field": "Field",
+    "kind": "Kind",
     "hour": "Hour",
     "level": "Level",
     "instance": "Worker",

@@ -74,6 +74,20 @@ def test_only_with_the_token(workers: list[Worker], browser: Browser) -> None:
     page.context.close()
 
 
+def test_a_foreign_page_can_make_nobody_leave(workers: list[Worker], open_page: Open) -> None:
+    url = workers[0].url
+    page = open_page(url)
+    page.request.post(url + "/followups/enter", form={"token": TOKEN})
+    page.goto(url + "/followups")
+    expect(page.locator("#rows tr")).to_have_count(3)
+    foreign = page.context.new_page()
+    foreign.goto(f"data:text/html,<form method=post action='{url}/followups/leave'></form>")
+    foreign.evaluate("document.forms[0].submit()")
+    expect(foreign.locator("body")).to_contain_text("Another page sent this form")
+    page.reload()
+    expect(page.locator("#rows tr")).to_have_count(3)
+
+
 @pytest.mark.parametrize("asked", [0, 1])
 def test_sorted_and_filtered_whoever_is_asked(workers: list[Worker], open_page: Open, asked: int) -> None:
     page = open_page(workers[asked].url)

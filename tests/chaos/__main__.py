@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from carewatch.native.kafka import kafka_available
+from tests.chaos import storm
 from tests.chaos.run import run
 
 #: Faults of a short run.
@@ -31,20 +32,31 @@ def main() -> int:
     )
     parser.add_argument("--faults", type=int, default=20, help="how many (default 20)")
     parser.add_argument("--short", action="store_true", help=f"{SHORT} faults, the worst ones: what CI runs")
+    parser.add_argument(
+        "--storm",
+        type=float,
+        metavar="SECONDS",
+        help="no faults but a storm of rebalances of so many seconds; says how long each program was shown by nobody",
+    )
     args = parser.parse_args()
     faults = SHORT if args.short else args.faults
     if reason := kafka_available():
         print(f"chaos: {reason}", file=sys.stderr)
         return 2
-    print(f"seed {args.seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="carewatch-chaos-"))
     try:
+        if args.storm:
+            storm.run(args.storm, folder, print)
+            shutil.rmtree(folder)
+            return 0
+        print(f"seed {args.seed}", flush=True)
         run(args.seed, faults, folder, lambda line: print(line, flush=True))
     except KeyboardInterrupt:
         return 130
     except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001  # whatever it is, how to see it again is said
-        again = f"python3 dev.py chaos --seed {args.seed} --faults {faults}"
-        print(f"FAILED: {str(error) or repr(error)}\nseed {args.seed}: {again}\nlogs {folder}", file=sys.stderr)
+        again = f"--storm {args.storm:g}" if args.storm else f"--seed {args.seed} --faults {faults}"
+        again = f"python3 dev.py chaos {again}"
+        print(f"FAILED: {str(error) or repr(error)}\nagain: {again}\nlogs {folder}", file=sys.stderr)
         return 1
     shutil.rmtree(folder)
     print(f"equal after {faults} faults, 0 lost, none shown twice (seed {args.seed})")

@@ -24,7 +24,7 @@ def main() -> int:
         prog="python3 dev.py clock",
         description="Run the unit, contract, rules and golden tests that need no broker while the clock shows another "
         "time: at night, on 29 February, as the clocks change, on a holiday, as a year ends; each in another time zone. "
-        "As many at once as there are cores, with a tenth of the examples of each property.",
+        "As many at once as there are cores, with a tenth of the examples of each property; rules and golden tests at the first.",
         epilog="examples: python3 dev.py clock; python3 dev.py clock --at spring -k followups (the rest goes to pytest)",
     )
     parser.add_argument("--at", action="append", choices=[moment.name for moment in MOMENTS], help="only this moment")

@@ -6,7 +6,7 @@ The counts of the pipeline are read more often, for graphs show their growth by 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import accumulate
 from types import SimpleNamespace
@@ -70,8 +70,16 @@ class Told:
         self._read: set[str] = set()
         self._pipeline = Pipeline()
         self._recovery = SimpleNamespace(remaining=0, records=4100, completed=1, seconds=2.25)
-        owner = SimpleNamespace(states=lambda: list(self._states.values()))
-        worker = SimpleNamespace(ready=True, owner=owner, pipeline=self._pipeline, recovery=self._recovery)
+        owner = SimpleNamespace(states=lambda: list(self._states.values()), damaged=frozenset())
+        worker = SimpleNamespace(
+            ready=True,
+            owner=owner,
+            pipeline=self._pipeline,
+            recovery=self._recovery,
+            places=SimpleNamespace(partitions=frozenset(range(8)), lost=lambda topic, partition: None),
+            skew=SimpleNamespace(now=0),
+            checks=SimpleNamespace(problems=Counter()),
+        )
         self._collector = Collector(cast(Worker, worker), "0.1.0")
 
     def tell(self, events: Iterable[Event], at: Collection[int], often: Iterable[int] = ()) -> None:

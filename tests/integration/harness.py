@@ -402,6 +402,16 @@ def history(
     return [event for _, event in sorted(events, key=lambda item: item[0])]
 
 
+def evening(days: float) -> list[Event]:
+    """Events until the last time that it was six in the evening in Chicago: about as many whenever a test runs.
+
+    Those until now may hold two calls, where a test wants twenty.
+    """
+    now = datetime.now(PROFILES["chicago"].zone)
+    six = now.replace(hour=18, minute=0, second=0, microsecond=0)
+    return history(days, until=six if six <= now else six - timedelta(days=1))
+
+
 def split(events: Iterable[Event]) -> tuple[list[Event], list[Event]]:
     """Statuses, and the others."""
     events = list(events)
@@ -426,6 +436,7 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: dict[str, str]
+    at: int  # milliseconds since the epoch
 
 
 class Site:
@@ -445,13 +456,14 @@ class Site:
         self.bootstrap = bootstrap
         self.partitions = partitions
         self.prefix = f"{name}."
+        self.group = (env or {}).get("GROUP", name)
         self.deadletter = f"{name}.deadletter"
         self.changelog = f"{name}-state-changelog"
-        self._folder = folder
+        self.folder = folder
         self._env = {
             "BROKER": f"kafka://{bootstrap}",
             "PREFIX": self.prefix,
-            "GROUP": name,
+            "GROUP": self.group,
             "PARTITIONS": str(partitions),
             "LOG": "json",
             **(env or {}),
@@ -476,11 +488,11 @@ class Site:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("CAREWATCH_")}
         return kept | {f"CAREWATCH_{name}": value for name, value in (self._env | settings).items()}
 
-    def worker(self, *options: str, **settings: str) -> Worker:
-        """Start a worker."""
+    def worker(self, *options: str, env: dict[str, str] | None = None, **settings: str) -> Worker:
+        """Start a worker; `env`: what is no setting of ours."""
         command = [sys.executable, "-m", "carewatch", "worker", "--web-port", "0", *options]
         name = f"worker-{len(self._workers)}"
-        self._workers.append(Worker(Child(name, command, self._folder, self.environment(**settings))))
+        self._workers.append(Worker(Child(name, command, self.folder, self.environment(**settings) | (env or {}))))
         return self._workers[-1]
 
     def worker_of(self, path: str, *options: str) -> Worker:
@@ -496,7 +508,7 @@ class Site:
         command = [sys.executable, "-m", "carewatch", *argv]
         env = self.environment(**settings)
         return subprocess.run(
-            command, env=env, cwd=self._folder, capture_output=True, text=True, timeout=timeout, check=False
+            command, env=env, cwd=self.folder, capture_output=True, text=True, timeout=timeout, check=False
         )
 
     def verify(self, workers: Iterable[Worker]) -> str:
@@ -539,9 +551,17 @@ class Site:
         self.post(topic, value, key)
         self.flush()
 
-    def post(self, topic: Topic, value: bytes | None, key: bytes | None, partition: int | None = None) -> None:
-        """Send a record as it is, without waiting for the broker."""
-        future = self.producer.send(self.prefix + topic, value, key, partition=partition)
+    def post(
+        self,
+        topic: Topic,
+        value: bytes | None,
+        key: bytes | None,
+        partition: int | None = None,
+        at: datetime | None = None,
+    ) -> None:
+        """Send a record as it is, without waiting for the broker; `at`: its time, of a topic that takes the sender's."""
+        stamp = None if at is None else int(at.timestamp() * 1000)
+        future = self.producer.send(self.prefix + topic, value, key, partition=partition, timestamp_ms=stamp)
         future.add_errback(self._failed.append)
 
     def flush(self) -> None:
@@ -590,6 +610,6 @@ class Site:
                 for found in consumer.poll(timeout_ms=200).values():
                     for raw in found:
                         headers = {name: (value or b"").decode() for name, value in raw.headers}
-                        yield Record(raw.partition, raw.offset, raw.key, raw.value, headers)
+                        yield Record(raw.partition, raw.offset, raw.key, raw.value, headers, raw.timestamp)
         finally:
             consumer.close()

@@ -32,7 +32,7 @@ def boards(worker: Worker, count: int) -> Iterator[list[int]]:
     clients = []
     for _ in range(count):
         client = socket.create_connection((address.hostname, address.port or 0))
-        client.sendall(b"GET /board/events HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.sendall(b"GET /board/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
         clients.append(client)
 
     def drain(client: socket.socket) -> None:

@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -61,8 +61,16 @@ def refused(data: Path, port: int, **env: str) -> str:
 
 
 def kafka_of(process: subprocess.Popen[str]) -> psutil.Process:
-    (child,) = psutil.Process(process.pid).children()
-    return child
+    """Its Java, as soon as there is one. Not any child: modules of others run some while they are imported."""
+
+    def java() -> psutil.Process | None:
+        for child in psutil.Process(process.pid).children():
+            with suppress(psutil.NoSuchProcess):  # it may end while it is asked
+                if child.name() == "java":
+                    return child
+        return None
+
+    return eventually(java, "Java")
 
 
 @native
@@ -147,10 +155,7 @@ def test_a_folder_or_port_that_cannot_be_had_is_said_plainly(tmp_path: Path) -> 
 @native
 def test_a_broker_that_is_ended_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
     with broker(tmp_path / "data", free_port()) as process:
-        mine = psutil.Process(process.pid)
-        # not any child: modules of others run some while they are imported
-        children = eventually(lambda: [child for child in mine.children() if child.name() == "java"], "Java")
+        kafka = kafka_of(process)
         process.send_signal(signal.SIGHUP)
         assert process.wait(timeout=40) == 0
-        _, alive = psutil.wait_procs(children, timeout=5)
-        assert not alive
+        kafka.wait(timeout=5)

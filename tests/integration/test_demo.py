@@ -18,6 +18,7 @@ from typing import IO
 import psutil
 import pytest
 
+from agents.logins import checked
 from carewatch.scrape import Numbers, scrape
 from streams import metrics as m
 from tests.integration.harness import PROGRAMS, eventually, require_prometheus
@@ -73,6 +74,16 @@ class Demo:
         self.until("live after")
         self.children = psutil.Process(self.process.pid).children(recursive=True)
         assert len(self.children) >= 3
+        listening = {
+            found.laddr.ip
+            for child in self.children
+            for found in child.net_connections("inet")
+            if found.status == psutil.CONN_LISTEN
+        }
+        assert {"127.0.0.1"} <= listening <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}, "of nobody else's business"
+        token = next(line.split()[-1] for line in self.said if line.startswith("follow-ups"))
+        assert checked(token) == token
+        assert not [child for child in self.children if token in " ".join(child.cmdline())]
         return next(line.split()[1].rstrip("/") for line in self.said if line.startswith("board"))
 
     def gone(self) -> None:

@@ -22,14 +22,15 @@ from tests.integration.harness import require_kafka, require_prometheus, unless
 
 pytestmark = [pytest.mark.integration, pytest.mark.full]
 
-TOKEN = "t" * 32
+TOKEN = "cLPv7hXQ2fZ0nWkR9sTuYg"  # a made-up one
 #: Seconds that a block may take.
-WITHIN = 120
+WITHIN = 300
 #: Kafka's own commands, as its distribution has them; the jars come by Maven.
 TOOLS = {
     "kafka-console-consumer.sh": "org.apache.kafka.tools.consumer.ConsoleConsumer",
     "kafka-console-producer.sh": "org.apache.kafka.tools.ConsoleProducer",
     "kafka-get-offsets.sh": "org.apache.kafka.tools.GetOffsetShell",
+    "kafka-configs.sh": "org.apache.kafka.tools.ConfigCommand",
     "kafka-consumer-groups.sh": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
 }
 LOOPBACK = """

@@ -10,6 +10,7 @@ import pytest
 from agents import fence
 from agents.fence import MARK, Claim, Claims, FencedError
 from agents.settings import Settings
+from agents.skew import Skew
 from tests.integration.harness import Broker, Site
 
 pytestmark = [pytest.mark.integration]
@@ -28,7 +29,7 @@ def test_the_one_before_is_refused(site: Site, settings: Settings) -> None:
     topic = site.deadletter  # any topic will do
 
     async def run() -> None:
-        frozen, heir = (Claims(settings, lambda: topic) for _ in range(2))
+        frozen, heir = (Claims(settings, lambda: topic, Skew()) for _ in range(2))
         await frozen.take([0, 1])
         assert await frozen.write(0, {b"a": b"1", b"b": b"1"}) == 2
         await heir.take([0])
@@ -47,7 +48,7 @@ def test_what_was_on_its_way_when_the_heir_came_is_refused_too(site: Site, setti
     topic = site.deadletter
 
     async def run() -> None:
-        frozen, heir = (Claim(settings, topic, 0) for _ in range(2))
+        frozen, heir = (Claim(settings, topic, 0, Skew()) for _ in range(2))
         await frozen.make()
         batch = frozen._kafka.create_batch()
         batch.append(timestamp=None, key=b"late", value=b"1")
@@ -68,7 +69,7 @@ def test_a_claim_is_renewed_before_the_broker_forgets_it(
 
     async def run() -> None:
         nonlocal now
-        claim = Claim(settings, topic, 0)
+        claim = Claim(settings, topic, 0, Skew())
         await claim.make()
         await claim.write({b"a": b"1"})
         now += fence.RENEW_AFTER + 1
@@ -84,7 +85,7 @@ def test_a_hole_in_the_offsets_means_that_somebody_else_wrote(site: Site, settin
     topic = site.deadletter
 
     async def run() -> None:
-        claim = Claim(settings, topic, 0)
+        claim = Claim(settings, topic, 0, Skew())
         await claim.make()
         site.producer.send(topic, key=b"x", value=b"1", partition=0).get(timeout=10)
         with pytest.raises(FencedError, match="wrote to partition 0"):

@@ -231,7 +231,7 @@ class Stack:
     def __init__(self, image: Image, folder: Path) -> None:
         self.image = image
         self.logs = folder
-        self.services = services(CAREWATCH_API_TOKEN="made-up")
+        self.services = services(CAREWATCH_API_TOKEN="cLPv7hXQ2fZ0nWkR9sTuYg")
         self.ports = {name: free_port() for name in ("kafka", "outside", "controller", "prometheus", "alertmanager")}
         self.workers: list[tuple[Child, int]] = []
         self._stack = ExitStack()

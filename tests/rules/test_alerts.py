@@ -444,6 +444,33 @@ def rejected(share: str) -> Fires:
     )
 
 
+def lost(count: int) -> Fires:
+    return Fires(
+        {"topic": "dispatch", "partition": "3"},
+        f"dispatch, partition 3: records lost unread: {count}",
+        f"Kafka removed records of the dispatch topic, partition 3, before a worker read them: {count} in all. The numbers of its "
+        "programs lack what they said; the worker's log names the programs. Send these events again from their source: what is "
+        "known already changes nothing.",
+    )
+
+
+DAMAGED = Fires(
+    {"program": "chicago"},
+    "chicago: its state cannot be read, it is not served",
+    "A record of chicago in the changelog cannot be read, so nothing is shown of it; the other programs go on. carewatch state "
+    "check names the record, carewatch state rebuild makes the state anew.",
+)
+
+
+def skewed(by: str) -> Fires:
+    return Fires(
+        {"instance": "w1:6066"},
+        f"The clock of w1:6066 differs from the broker's by {by}",
+        f"The clock of the worker w1:6066 and the broker's differ by {by}. Events are taken by the broker's clock, so none is "
+        "lost; waits, today and follow-ups that are due are shown by the worker's. Set the clock that is wrong, with NTP.",
+    )
+
+
 def unknown(count: int) -> Fires:
     return Fires(
         {"program": "chicago", "field": "outcome"},
@@ -459,6 +486,24 @@ def conflict(count: int) -> Fires:
         f"chicago: records on a wrong partition in 15 minutes: {count}",
         f"A producer writes events of chicago to another partition than the program's own: {count} in the last 15 minutes. "
         "Nothing is lost, they are sent on. Set its partitioner to murmur2 (murmur2_random for librdkafka).",
+    )
+
+
+BROKER_PROBLEM = Fires(
+    {"problem": "cleanup"},
+    "Kafka is not set as it has to be: cleanup, topics: 1",
+    "A worker found Kafka away, a topic gone, or a setting with which data can be lost (cleanup). Its log says which topic and "
+    "how to mend it; the alert ends a minute after that.",
+)
+
+
+def never_end(share: str) -> Fires:
+    return Fires(
+        {"program": "chicago", "kind": "open_calls"},
+        f"chicago: open calls are at {share} of what a program may have",
+        f"chicago has so many open calls that never end: {share} of the limit. At the limit the stalest are archived: their "
+        "counts stay, they leave the board, and what comes about them later changes nothing. Find out why the feed does not "
+        "end them.",
     )
 
 
@@ -593,6 +638,43 @@ PIPELINE = [
         step="1m",
     ),
     Scenario(
+        "nothing lost, one record, then three; the worker's successor says so again; told for a day",
+        "RecordsLost",
+        {
+            'care_records_lost_total{topic="dispatch",partition="3",instance="w1:6066"}': "0 for 1h, 1 for 1h, 3 for 2h",
+            'care_records_lost_total{topic="dispatch",partition="3",instance="w2:6066"}': "gone for 4h, 3 for 30h",
+            'care_records_last_lost_timestamp_seconds{topic="dispatch",partition="3",instance="w1:6066"}': "gone for 1h, "
+            "3600 for 1h, 7200 for 2h",
+            'care_records_last_lost_timestamp_seconds{topic="dispatch",partition="3",instance="w2:6066"}': "gone for 4h, "
+            "7200 for 30h",
+        },
+        {"50m": [], "1h10m": [lost(1)], "2h10m": [lost(3)], "5h": [lost(3)], "25h50m": [lost(3)], "26h30m": []},
+        step="10m",
+    ),
+    Scenario(
+        "a program whose state cannot be read, until it was made anew",
+        "StateDamaged",
+        {
+            'care_state_damaged{program="chicago"}': "0 for 1m, 1 for 5m, 0 for 5m",
+            'care_state_damaged{program="seattle"}': "0 for 11m",
+        },
+        {"45s": [], "1m15s": [DAMAGED], "5m": [DAMAGED], "7m30s": []},
+    ),
+    Scenario(
+        "a clock below, at and above 5 s, behind, and right again",
+        "ClockSkew",
+        {'care_clock_skew_seconds{instance="w1:6066"}': "5 for 10m, 5.1 for 10m, -7200 for 10m, 0.001 for 20m"},
+        {
+            "9m": [],
+            "11m": [],
+            "13m": [skewed("5.1s")],
+            "25m": [skewed("2h 0m 0s")],
+            "34m": [skewed("2h 0m 0s")],
+            "37m": [],
+        },
+        step="1m",
+    ),
+    Scenario(
         "no code, one and three unknown codes, then an hour without",
         "UnmappedCodes",
         {'care_unmapped_values_total{program="chicago",field="outcome"}': "7 for 10m, 8 for 10m, 10 for 2h"},
@@ -612,6 +694,40 @@ PIPELINE = [
         "PartitionConflict",
         {'care_partition_conflicts_total{program="chicago"}': "0 for 10m, 1 for 10m, 3 for 1h"},
         {"9m": [], "12m": [conflict(1)], "22m": [conflict(3)], "45m": []},
+        step="1m",
+    ),
+    Scenario(
+        "a wrong topic for less than, just and more than 2 minutes, then mended; another problem is none",
+        "BrokerProblem",
+        {
+            'care_broker_problems{problem="cleanup",instance="w1:6066"}': "0 for 1m, 1 for 4m, 0 for 5m",
+            'care_broker_problems{problem="cleanup",instance="w2:6066"}': "0 for 10m",
+            'care_broker_problems{problem="away",instance="w1:6066"}': "0 for 10m",
+        },
+        {
+            "45s": [],
+            "2m45s": [],
+            "3m": [BROKER_PROBLEM],
+            "4m45s": [BROKER_PROBLEM],
+            "5m45s": [BROKER_PROBLEM],
+            "6m": [],
+        },
+    ),
+    Scenario(
+        "fewer, half and nearly all of the open calls that a program may have, then fewer",
+        "RecordsNeverEnd",
+        {
+            'care_program_records{program="chicago",kind="open_calls"}': "24999 for 30m, 25000 for 1h, 49000 for 1h, 9 for 1h",
+            'care_program_records_limit{program="chicago",kind="open_calls"}': "50000 for 4h",
+        },
+        {
+            "29m": [],
+            "39m": [],
+            "42m": [never_end("50%")],
+            "1h45m": [never_end("98%")],
+            "2h35m": [never_end("98%")],
+            "2h45m": [],
+        },
         step="1m",
     ),
     Scenario(

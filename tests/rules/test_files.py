@@ -140,7 +140,7 @@ def test_a_city_sets_its_own_threshold(tmp_path: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (("[Watchdog]", "[Watchdogs]"), "Watchdogs: no such alert; the alerts are CallWaitingTooLong"),
+        (("[Watchdog]", "[Watchdogs]"), "Watchdogs: no such alert; the alerts are BrokerProblem"),
         (
             ("value = 600", 'value = "10min"'),
             "CallWaitingTooLong: Expected `float`, got `str` - at `$.limits[...].value`",

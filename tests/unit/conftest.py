@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import settings
 
-from tests.unit.examples import examples
+from tests.unit.examples import SHARE, examples
 from tests.unit.strategies import Bench
 
-settings.register_profile("carewatch", max_examples=examples(100))
+settings.register_profile("carewatch", max_examples=examples(100), derandomize=SHARE <= 1)
 settings.load_profile("carewatch")
 
 

@@ -21,6 +21,7 @@ from agents.board.floor import OWN_PATH, Floor
 from agents.board.snapshot import Snapshot, snapshot
 from agents.board.stream import Streams
 from agents.board.trends import EVERY, KEPT, Trends
+from agents.seal import Seal
 from agents.web import _reachable
 from streams.clock import SECOND, Micros, micros, wall
 from streams.programs import Profile
@@ -28,6 +29,9 @@ from streams.read import Family, read
 from streams.state import ProgramState
 from tests.integration.harness import PROFILES
 from tests.unit.strategies import MINUTE, NOON, SMALL, Bench, closed, dispatched, on_scene, received, status, triaged
+
+#: Of an installation without a token.
+UNSEALED = Seal("", "http://me")
 
 
 def picture(bench: Bench, minutes: float = 10, silent_after: float = 300) -> Snapshot:
@@ -126,6 +130,7 @@ class Owned:
     def __init__(self, *states: ProgramState, owners: Mapping[str, str] | None = None) -> None:
         self.ready = True
         self.mine = list(states)
+        self.damaged: set[str] = set()
         self.where = dict(owners or {})
         self.profiles: dict[str, Profile] = {"small": SMALL}
 
@@ -142,10 +147,25 @@ class Owned:
         return self.where
 
 
+def test_a_program_whose_state_cannot_be_read_says_so() -> None:
+    async def run() -> None:
+        owned = Owned(owners={"small": "http://me"})
+        floor = Floor(owned, "http://me", 300, UNSEALED)
+        (standing,) = floor.standings()
+        assert standing.why.startswith("This worker is starting")
+        owned.damaged = {"small"}
+        (standing,) = floor.standings()
+        assert not standing.live
+        assert standing.why == "Its state cannot be read, so nothing is shown: run carewatch state check."
+        assert b'"damaged":["small"]' in floor.own()
+
+    asyncio.run(run())
+
+
 def test_numbers_of_a_worker_that_may_have_lost_them_are_not_live(bench: Bench) -> None:
     async def run() -> None:
         owned = Owned(bench.state)
-        floor = Floor(owned, "http://me", 300)
+        floor = Floor(owned, "http://me", 300, UNSEALED)
         await floor.refresh()
         assert [standing.live for standing in floor.standings()] == [True]
         owned.ready = False
@@ -153,13 +173,13 @@ def test_numbers_of_a_worker_that_may_have_lost_them_are_not_live(bench: Bench) 
         assert not standing.live
         assert abs((standing.since or 0) - wall() / SECOND) < 5
         assert "The broker does not answer" in standing.why
-        assert json.loads(floor.own()) == {"programs": [], "pieces": {}}
+        assert json.loads(floor.own()) == {"programs": [], "pieces": {}, "damaged": []}
 
     asyncio.run(run())
 
 
 def test_a_program_that_nobody_has(bench: Bench) -> None:
-    floor = Floor(Owned(), "http://me", 300)
+    floor = Floor(Owned(), "http://me", 300, UNSEALED)
     (standing,) = floor.standings()
     assert (standing.live, standing.since) == (False, None)
     assert "shared out" in standing.why
@@ -178,10 +198,10 @@ async def serving(board: Board) -> tuple[web.AppRunner, str]:
 
 def test_the_worker_that_is_asked_gathers_from_the_other(bench: Bench) -> None:
     async def run() -> None:
-        other = Board(Owned(bench.state), "http://other", 300)
+        other = Board(Owned(bench.state), "http://other", 300, UNSEALED)
         runner, url = await serving(other)
         owned = Owned(owners={"small": url})
-        floor = Floor(owned, "http://me", 300)
+        floor = Floor(owned, "http://me", 300, UNSEALED)
         floor.ask_others()
         await floor.answers(5)
         assert floor.standings()[0].live
@@ -219,7 +239,9 @@ def test_what_another_worker_must_not_say_is_passed_over(body: bytes) -> None:
         await runner.setup()
         listening = socket.create_server(("127.0.0.1", 0))
         await web.SockSite(runner, listening).start()
-        floor = Floor(Owned(owners={"small": f"http://127.0.0.1:{listening.getsockname()[1]}"}), "http://me", 300)
+        floor = Floor(
+            Owned(owners={"small": f"http://127.0.0.1:{listening.getsockname()[1]}"}), "http://me", 300, UNSEALED
+        )
         floor.ask_others()
         await floor.answers(5)
         assert floor.pieces == {}
@@ -253,7 +275,7 @@ async def events(response: aiohttp.ClientResponse, count: int) -> list[dict[str,
 
 def test_a_board_gets_what_it_lacks_and_then_what_changes(bench: Bench) -> None:
     async def run() -> None:
-        board = Board(Owned(bench.state), "http://me", 300)
+        board = Board(Owned(bench.state), "http://me", 300, UNSEALED)
         runner, url = await serving(board)
         async with aiohttp.ClientSession() as session:
             async with session.get(url + EVENTS_PATH) as stream:
@@ -278,7 +300,7 @@ def test_a_board_gets_what_it_lacks_and_then_what_changes(bench: Bench) -> None:
 
 def test_open_streams_do_not_keep_the_worker(bench: Bench) -> None:
     async def run() -> None:
-        board = Board(Owned(bench.state), "http://me", 300)
+        board = Board(Owned(bench.state), "http://me", 300, UNSEALED)
         runner, url = await serving(board)
         async with aiohttp.ClientSession() as session, session.get(url + EVENTS_PATH) as stream:
             await events(stream, 1)
@@ -327,7 +349,7 @@ def test_a_board_that_does_not_read_is_let_go(bench: Bench, monkeypatch: pytest.
 
 def test_files_headers_and_nothing_else(bench: Bench) -> None:
     async def run() -> None:
-        board = Board(Owned(bench.state), "http://me", 300)
+        board = Board(Owned(bench.state), "http://me", 300, UNSEALED)
         runner, url = await serving(board)
         async with aiohttp.ClientSession() as session:
             total = 0

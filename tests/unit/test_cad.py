@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import re
+import tracemalloc
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -113,6 +116,10 @@ def test_every_row_is_counted() -> None:
     }
     assert sorted(summary.first_rows.values()) == [7, 8, 9, 10]
     assert summary.unmapped == {("area", "nowhere"): 1, ("team", "X"): 1}
+    summary.unmapped["area", "12 Elm St\x1b[2J, Jane"] = 1
+    said = "\n".join(summary.lines())
+    assert "area 'nowhere' (1 times)" in said
+    assert "area '(19 characters, not a code: " in said
     text = "\n".join(summary.lines())
     assert "12 rows, 7 unit responses of 6 calls" in text
     assert "4 rows skipped" in text
@@ -189,6 +196,49 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     sf = programs.load(MAPPINGS / "programs" / "sf_fire.toml")
     with pytest.raises(FeedError, match="use a pair"):
         read_cad(broken, tiny()[0], sf)
+
+
+def small() -> bytes:
+    return (HERE / "data" / "cad_small.csv").read_bytes()
+
+
+def refused(file: Path) -> str:
+    """What is said of a file that cannot be read, which must not cost more memory than some megabytes."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(FeedError) as raised:
+            read_cad(file, *tiny())
+        assert tracemalloc.get_traced_memory()[1] < 30_000_000
+    finally:
+        tracemalloc.stop()
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("lines", [b"", small()], ids=["header", "row"])
+def test_an_endless_line_is_an_error_with_its_place(tmp_path: Path, lines: bytes) -> None:
+    file = tmp_path / "endless.csv.gz"
+    with gzip.open(file, "wb", compresslevel=1) as packed:
+        packed.write(lines)
+        for _ in range(100):
+            packed.write(b"x" * 1_000_000)
+    number = len(lines.splitlines()) + 1
+    assert refused(file) == f"{file}: line {number}: over 1 MB; a CAD export has one row a line: export it anew"
+
+
+@pytest.mark.parametrize("head", [b'"', small() + b'"'], ids=["header", "row"])
+def test_a_quote_that_is_never_closed_is_an_error_with_its_place(tmp_path: Path, head: bytes) -> None:
+    file = tmp_path / "open.csv"
+    file.write_bytes(head + b"a line of text\n" * 1_000_000)
+    said = refused(file)
+    assert re.match(rf"{re.escape(str(file))}: line \d+: field larger than field limit", said)
+    assert "mend the line" in said
+
+
+def test_a_hundred_thousand_columns_are_read(tmp_path: Path) -> None:
+    header, *rows = small().splitlines()
+    file = tmp_path / "wide.csv"
+    file.write_bytes(b"\n".join([header + b",x" * 100_000, *(row + b",y" * 100_000 for row in rows[:2])]))
+    assert list(read_cad(file, *tiny(), lambda summary: None))
 
 
 @pytest.mark.parametrize(

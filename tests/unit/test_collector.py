@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents import collector
+from agents.checks import Checks
 from agents.collector import Collector, ProgramSheets
 from agents.owner import Owner
 from agents.pipeline import Pipeline
+from agents.place import Places
 from agents.recovery import RecoveryWatch
+from agents.settings import Settings
+from agents.skew import Skew
 from carewatch.settings import PROGRAMS
 from streams.clock import DAY
 from streams.events import CallReceived
@@ -31,6 +36,12 @@ class Worker:
         self.owner.take({partition: {} for partition in range(8)})
         self.pipeline = Pipeline()
         self.recovery = RecoveryWatch(lambda: 0)
+        self.places, self.skew = (
+            Places(lambda topic, partition: None, lambda topic, partition: None, lambda topic: ""),
+            Skew(),
+        )
+        self.places.take(dict.fromkeys(range(8)))
+        self.checks = Checks(Settings(programs=Path()), str, "")
 
     @property
     def ready(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import pytest
 
+from agents.logins import checked
 from carewatch import demo
 from carewatch.native.process import StackError
 from carewatch.settings import PROGRAMS
@@ -50,6 +51,10 @@ def test_a_kafka_that_cannot_be_had_is_replaced(
     assert made._broker() == "127.0.0.1:1"
     said = capsys.readouterr().out.splitlines()
     assert said[-1] == "starting Tansu instead of Apache Kafka: Maven could not download Kafka: check the network"
+
+
+def test_its_token_cannot_be_guessed(made: Any) -> None:
+    assert checked(made._token) == made._token == made._env["CAREWATCH_API_TOKEN"]
 
 
 def test_without_any_broker_it_says_why(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,9 +35,13 @@ def test_a_signal_in_a_destructor_is_heard(number: signal.Signals) -> None:
 
 
 def test_a_signal_ends_a_child_that_is_waited_for(tmp_path: Path) -> None:
-    child = Child("child", ["/bin/sh", "-c", f"kill -TERM {os.getpid()}; sleep 60"], tmp_path)
-    with pytest.raises(ending.Ended), ending.ends_by_signal():
-        child.wait(60)
+    go = tmp_path / "go"  # else it may signal before anybody listens, which ends the whole run
+    signals = f"until [ -e {go} ]; do sleep 0.01; done; kill -TERM {os.getpid()}; sleep 60"
+    child = Child("child", ["/bin/sh", "-c", signals], tmp_path)
+    with ending.ends_by_signal():
+        go.touch()
+        with pytest.raises(ending.Ended):
+            child.wait(60)
     assert not child.alive
 
 

@@ -20,7 +20,8 @@ def test_hostile_records_do_no_harm(tmp_path: Path) -> None:
     report = run(20_000, 1, print, folder=tmp_path)
     assert report.records == 20_000
     assert report.applied > 2_000, "enough of them get in"
-    assert set(report.rejected) == set(REASONS), "and every reason to keep one out is met"
+    # a full record needs thousands of events about one call: test_bounds.py
+    assert set(report.rejected) == set(REASONS) - {"record_full"}, "and every reason to keep one out is met"
 
 
 def test_every_record_is_one_that_a_producer_can_send() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 from aiokafka.errors import MessageSizeTooLargeError
+from structlog.testing import capture_logs
 
 from agents.changelog import Changelog, Records
 from agents.intake import MOVED, Headers, Intake, Record
@@ -365,3 +366,13 @@ def test_programs_of_one_batch_are_applied_apart_each_in_its_order(monkeypatch: 
         assert site.pipeline.applied["dispatch"].total() == 5
 
     asyncio.run(run())
+
+
+def test_an_unknown_code_is_told_once_and_only_if_it_looks_like_one() -> None:
+    """Was: 64 characters of anything in the log, escapes too."""
+    intake = Site().intake
+    with capture_logs() as lines:
+        for _ in range(2):
+            intake._tell("chicago", [("area", "ZONE-7"), ("area", "Jane Doe, 12 Elm St\x1b[2J")])
+    assert [line["code"][:15] for line in lines] == ["ZONE-7", "(23 characters,"]
+    assert "Jane" not in str(lines)

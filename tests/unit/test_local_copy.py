@@ -1,6 +1,10 @@
 """The copy of the changelog on disk is a prefix of it, and is used only while nothing can be missing in it."""
 
 import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -8,6 +12,7 @@ from typing import Any, cast
 import pytest
 from faust.tables import recovery as faust_recovery
 from faust.types import TP
+from structlog.testing import capture_logs
 
 from agents.app import Worker
 from agents.local_copy import OLDEST, LocalCopy
@@ -21,8 +26,14 @@ NOW = 1_800_000_000_000_000
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "new" / "data"
+def folder(tmp_path: Path) -> Iterator[Path]:
+    before = os.umask(0o022)
+    yield tmp_path / "new" / "data"
+    os.umask(before)
+
+
+def modes(folder: Path) -> set[str]:
+    return {oct(path.stat().st_mode & 0o777) for path in (folder, *folder.rglob("*"))}
 
 
 def reopened(copy: LocalCopy, folder: Path) -> LocalCopy:
@@ -69,6 +80,87 @@ def test_a_folder_that_cannot_be_is_a_plain_error(tmp_path: Path) -> None:
         LocalCopy(tmp_path / "file" / "data")
 
 
+def test_nobody_else_may_read_it(folder: Path) -> None:
+    """Was: 0755 and 0644, with the ids of calls and cases in it."""
+    LocalCopy(folder).save(3, [(b"p|a", b"1")], 7, NOW)
+    assert modes(folder) == {"0o700", "0o600"}
+
+
+def test_what_others_could_read_is_closed_to_them_at_the_start(folder: Path) -> None:
+    copy = LocalCopy(folder)
+    copy.save(3, [(b"p|a", b"1")], 7, NOW)
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    (folder / "4").symlink_to("/etc")
+    copy = reopened(copy, folder)
+    (folder / "4").unlink()
+    assert modes(folder) == {"0o700", "0o600"}
+    assert Path("/etc").stat().st_mode & 0o777 == 0o755
+    assert copy.load(3, NOW) is not None
+
+
+def test_a_folder_with_other_things_in_it_is_not_changed(tmp_path: Path) -> None:
+    """It may be somebody's home, or /tmp."""
+    (tmp_path / "letters").mkdir()
+    tmp_path.chmod(0o755)
+    with pytest.raises(WorkerError, match="give a folder of the worker's own, or chmod 700 it"):
+        LocalCopy(tmp_path)
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+    tmp_path.chmod(0o700)
+    LocalCopy(tmp_path)
+
+
+def test_a_folder_of_somebody_else_is_a_plain_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(Path, "chmod", refuse)
+    with pytest.raises(WorkerError, match="give a folder that belongs to the worker's user"):
+        LocalCopy(folder)
+
+
+def test_a_copy_that_cannot_be_opened_is_told_once_and_done_without(folder: Path) -> None:
+    """Was: the worker ended, as with a disk that can only be read."""
+    copy = LocalCopy(folder)
+    (folder / "3").write_text("no database")
+    with capture_logs() as lines:
+        assert copy.load(3, NOW) is None
+        copy.save(3, [(b"p|a", b"1")], 7, NOW)
+        copy.save(4, [(b"p|a", b"1")], 7, NOW)
+        copy.drop(3)
+        copy.close(4)
+        assert copy.load(4, NOW) is None, "it is one disk"
+    assert [line["event"][:45] for line in lines] == ["the worker goes on without its copy of the ch"]
+
+
+FULL = """
+import os, resource, sys
+from pathlib import Path
+from agents.local_copy import LocalCopy
+copy = LocalCopy(Path(sys.argv[1]))
+copy.save(3, [(b"p|0", b"0")], 0)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+for n in range(1, 200):
+    copy.save(3, [(b"p|%d" % n, os.urandom(10_000))], n)
+print("went on")
+"""
+
+
+def test_a_full_disk_costs_the_copy_and_not_the_worker(folder: Path) -> None:
+    """Was: the worker ended. What was written before stays a beginning of the changelog without a gap."""
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(folder)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "went on" in done.stdout, done.stderr
+    assert (done.stdout + done.stderr).count("the worker goes on without its copy of the changelog") == 1
+    found = LocalCopy(folder).load(3)
+    assert found is not None
+    offset, records = found
+    assert records.keys() == {b"p|%d" % n for n in range(offset + 1)}
+    assert 0 < offset < 199
+
+
 @pytest.mark.parametrize("batched", [True, False])
 @pytest.mark.parametrize(("old", "used"), [(0, True), (DAY, False)])
 def test_a_recovery_that_is_cut_short_leaves_no_copy_that_lacks_tombstones(
@@ -108,3 +200,14 @@ def test_what_a_frozen_worker_remembers_is_not_read_on_from(folder: Path, old: i
         asyncio.run(recovery._build_highwaters(None, {tp}, {tp: 9}, "active"))
     assert recovery.active_offsets[tp] == (7 if used else None)
     assert ("p" in store.partitions[3]) == used
+
+
+def test_a_copy_of_a_topic_that_was_made_anew_is_not_used(folder: Path) -> None:
+    """Its offsets are those of the old topic: what the new one has below them would never be read."""
+    copy = LocalCopy(folder, lambda: "a" * 32)
+    copy.save(3, [(b"p|a", b"1")], 7, NOW)
+    copy.close(3)
+    copy = LocalCopy(folder, lambda: "a" * 32)
+    assert copy.load(3, NOW) == (7, {b"p|a": b"1"})
+    copy.close(3)
+    assert LocalCopy(folder, lambda: "b" * 32).load(3, NOW) is None

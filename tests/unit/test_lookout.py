@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.clock import SECOND
+from tests.chaos.storm import unseen
 from tests.integration.lookout import Sighting, doubles
 
 P, Q = "chicago", "seattle"
@@ -38,3 +39,15 @@ def test_two_at_once() -> None:
 def test_a_frozen_worker_that_wakes_and_still_shows_it() -> None:
     sightings = [look("a", 0, P), look("b", 5, P), look("a", 5.2, P), look("b", 5.4, P), look("a", 5.6)]
     assert list(doubles(sightings)) == [f"{P}: shown by b and a at 5.200"]
+
+
+def test_the_time_that_nobody_showed_a_program() -> None:
+    """Looks of any worker count; what is no farther apart than two looks is no gap."""
+    looks = [
+        Sighting("w1", at * SECOND, at * SECOND, frozenset(programs))
+        for at, programs in ((10, "a"), (11, "ab"), (15, "b"), (16, "a"))
+    ]
+    close = [Sighting("w2", 16 * SECOND + SECOND // 2, 17 * SECOND, frozenset("a"))]
+    assert unseen("a", [*looks, *close], 10 * SECOND, 17 * SECOND) == 1 + 5
+    assert unseen("b", looks, 10 * SECOND, 15 * SECOND) == 1 + 4
+    assert unseen("c", looks, 10 * SECOND, 17 * SECOND) == 7

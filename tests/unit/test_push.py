@@ -19,14 +19,18 @@ A Viewer was answered the same to all that reads, and 403 to all that writes.
 from __future__ import annotations
 
 import base64
+import gzip
 import json
+import random
 import shutil
 import socket
 import ssl
 import subprocess
 import threading
+import time
+import tracemalloc
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -37,6 +41,7 @@ import pytest
 from carewatch import __version__, cli, pushing
 from dashboards import gateway
 from dashboards.alerts import ALERTS
+from dashboards.bounded import MOST_BYTES
 from dashboards.gateway import Grafana, GrafanaError, Source
 from dashboards.grafana import frame
 from dashboards.sources import OURS, choose, pointed, strays
@@ -736,7 +741,9 @@ def test_no_login(
     assert not fake.asked
 
 
-@pytest.mark.parametrize("content", [None, "{", "[]", '{"uid": "x"}'], ids=["none", "cut", "list", "untitled"])
+@pytest.mark.parametrize(
+    "content", [None, "{", "[]", '{"uid": "x"}', "[" * 200_000], ids=["none", "cut", "list", "untitled", "deep"]
+)
 def test_no_dashboards(
     fake: FakeGrafana, tmp_path: Path, token: str, capsys: pytest.CaptureFixture[str], content: str | None
 ) -> None:
@@ -746,4 +753,110 @@ def test_no_dashboards(
         (folder / "x.json").write_text(content)
     assert push(fake, folder, "--token-file", token) == 2
     assert "--from" in refused(capsys)
+    assert not fake.asked
+
+
+# --- a server that means harm -----------------------------------------------------------------------------------
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+@contextmanager
+def hostile(*pieces: bytes, endless: bytes = b"", every: float = 0.0) -> Iterator[str]:
+    """A server that answers each request with these pieces, and then for ever with one more every so many seconds."""
+    stop = threading.Event()
+
+    def serve(listening: socket.socket) -> None:
+        with suppress(OSError):
+            while not stop.is_set():
+                client, _ = listening.accept()
+                with client, suppress(OSError):
+                    client.recv(65_536)
+                    for piece in pieces:
+                        client.sendall(piece)
+                    while endless and not stop.wait(every):
+                        client.sendall(endless)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, args=(listening,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            stop.set()
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+@pytest.mark.parametrize("where", ["body", "head"])
+def test_a_server_that_drips_is_not_waited_for_beyond_the_limit(where: str) -> None:
+    pieces = (HEAD + b"Content-Length: 1000000\r\n\r\n",) if where == "body" else (HEAD,)
+    with hostile(*pieces, endless=b"X", every=0.05) as url, Grafana(url, TOKEN, timeout=0.4) as grafana:
+        began = time.monotonic()
+        with pytest.raises(GrafanaError, match="does not answer in time"):
+            grafana.version()
+        assert time.monotonic() - began < 5  # each byte comes long before 0.4 s are over
+
+
+@pytest.mark.parametrize("length", [b"Content-Length: 1200000000\r\n", b"Connection: close\r\n"])
+def test_an_endless_answer_is_given_up(length: bytes) -> None:
+    with hostile(HEAD + length + b"\r\n", endless=b" " * 1_000_000) as url, Grafana(url, TOKEN) as grafana:
+        tracemalloc.start()
+        with pytest.raises(GrafanaError, match="not as Grafana does"):
+            grafana.version()
+        assert tracemalloc.get_traced_memory()[1] < 4 * MOST_BYTES
+        tracemalloc.stop()
+
+
+def test_a_packed_answer_is_not_unpacked() -> None:
+    packed = gzip.compress(b" " * 50_000_000)
+    head = HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
+    with (
+        hostile(head, packed) as url,
+        Grafana(url, TOKEN) as grafana,
+        pytest.raises(GrafanaError, match="not as Grafana does"),
+    ):
+        grafana.version()
+
+
+def test_noise_is_not_guessed_at() -> None:
+    head = b"HTTP/1.1 500 No\r\nContent-Length: 8000000\r\n\r\n"
+    noise = random.Random(1).randbytes(8_000_000)
+    with hostile(head, noise) as url, Grafana(url, TOKEN, timeout=60) as grafana:
+        began = time.process_time()
+        with pytest.raises(GrafanaError, match="did not answer"):
+            grafana.version()
+        assert time.process_time() - began < 10
+
+
+@pytest.mark.parametrize("line", [HEALTH[0], sources()[0], MAY, SAVED[0], NO_BOARD[0]])
+@pytest.mark.parametrize("status", [200, 500])
+def test_json_that_is_too_deep(
+    fake: FakeGrafana, boards: Path, token: str, capsys: pytest.CaptureFixture[str], line: str, status: int
+) -> None:
+    fake.will(HEALTH, NO_FOLDER, MADE, SAVED, NOTED, NO_BOARD)
+    fake.will((line, status, '{"message": ' + "[" * 1_000_000))
+    dry = ["--dry-run"] if line == MAY else []
+    found = push(fake, boards, "--token-file", token, *dry)
+    assert found == (0 if line == MAY else 2)  # a Grafana that does not say what a login may do passes
+    if found:
+        assert "not as Grafana does" in refused(capsys)
+
+
+def test_a_query_whose_answer_is_too_deep(
+    fake: FakeGrafana, boards: Path, token: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.will(HEALTH, FOLDER, SAVED, NOTED, (QUERY, 200, "[" * 1_000_000))
+    assert push(fake, boards, "--token-file", token) == 0
+    assert "no answer that can be read" in refused(capsys)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed_and_takes_the_token_nowhere(
+    fake: FakeGrafana, boards: Path, token: str, capsys: pytest.CaptureFixture[str], status: int
+) -> None:
+    to = f"HTTP/1.1 {status} Go\r\nLocation: {fake.url}/api/health\r\nContent-Length: 0\r\n\r\n".encode()
+    with hostile(to) as url:
+        assert push(FakeGrafana(url), boards, "--token-file", token) == 2
+    assert f"sends us on to {fake.url};" in refused(capsys)
     assert not fake.asked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -141,6 +142,21 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     long.write_bytes(b"x" * 3_000_000)
     with pytest.raises(FeedError, match="line 1: over 1 MB"):
         list(read_events(long, on_bad="pass"))
+
+
+def test_an_endless_line_that_is_packed_costs_no_more_than_its_bound(tmp_path: Path) -> None:
+    file = tmp_path / "endless.jsonl.gz"
+    with gzip.open(file, "wb", compresslevel=1) as packed:
+        packed.write(encode(EVENTS[0]) + b"\n")
+        for _ in range(100):
+            packed.write(b"x" * 1_000_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(FeedError, match="line 2: over 1 MB"):
+            list(read_events(file, on_bad="pass"))
+        assert tracemalloc.get_traced_memory()[1] < 30_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_pace_as_it_happened_and_faster() -> None:

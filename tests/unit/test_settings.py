@@ -47,6 +47,12 @@ def test_no_broker_address(broker: str) -> None:
         ("SILENT_AFTER", "0"),
         ("BANNER", "x" * 201),
         ("BANNER", "two\nlines"),
+        ("CONNECTIONS", "3"),
+        ("CONNECTIONS_EACH", "0"),
+        ("HOSTS", "http://board.example"),
+        ("HOSTS", "board.example:80"),
+        ("PROXIES", "proxy.example"),
+        ("PROXIES", "10.0.0.0/8"),
         ("ADVERTISE", "worker-1:6066"),
         ("ADVERTISE", "http://worker-1:6066/board"),
     ],
@@ -72,3 +78,11 @@ def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_address_that_others_are_told(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("CAREWATCH_ADVERTISE", url)
     assert made().advertised == url.rstrip("/")
+
+
+def test_names_and_addresses_are_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert made().hosts == made().proxies == ()
+    monkeypatch.setenv("CAREWATCH_HOSTS", "worker, carewatch-worker-*,")
+    monkeypatch.setenv("CAREWATCH_PROXIES", "10.0.0.1,::1")
+    assert made().hosts == ("worker", "carewatch-worker-*")
+    assert made().proxies == ("10.0.0.1", "::1")

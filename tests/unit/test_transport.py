@@ -44,6 +44,7 @@ def test_pinned_version() -> None:
         (BaseConsumer, "on_buffer_drop"),
         (driver.Producer, "_ensure_producer"),
         (driver.AIOKafkaConsumerThread, "on_start"),
+        (driver.AIOKafkaConsumerThread, "_fetch_records"),
         (PartitionAssignor, "external_topics_metadata"),
         (GroupCoordinator, "_do_heartbeat"),
         (GroupCoordinator, "_on_join_complete"),

@@ -10,6 +10,7 @@ from dashboards.grafana.style import (
     BLUE,
     FIELDS,
     INTERVALS,
+    NEVER_ENDING,
     ORANGE,
     REASONS,
     RED,
@@ -26,6 +27,7 @@ def board(thresholds: Thresholds) -> Board:
     """The dashboard."""
     silence = thresholds.alerts["FeedSilent"].limits["silence"].value
     rejected = thresholds.alerts["EventsRejected"].limits["share"].value
+    never_ending = thresholds.alerts["RecordsNeverEnd"].limits["share"].value
     conflicts = thresholds.alerts["PartitionConflict"].limits["records"].value
     return Board(
         uid="care-pipeline",
@@ -113,6 +115,7 @@ def board(thresholds: Thresholds) -> Board:
                     Shown(signal=pipeline.REJECTED_SHARE, name="Share rejected lately"),
                     Shown(signal=pipeline.DUPLICATES, name="Duplicate"),
                     Shown(signal=pipeline.LATE, name="Late"),
+                    Shown(signal=pipeline.ARCHIVED, name="Archived"),
                 ],
                 values={"topic": TOPICS},
                 limits={"Share rejected lately": Limit(rejected, f"{rejected:.0%}")},
@@ -148,6 +151,16 @@ def board(thresholds: Thresholds) -> Board:
                 GridPos(x=20, y=20, w=4, h=6),
                 Texts(title="Versions"),
                 [Shown(signal=pipeline.VERSIONS, name="Workers")],
+            ),
+            columns(
+                GridPos(x=0, y=34, w=24, h=8),
+                Texts(title=f"Calls, cases and units that never end (red: {never_ending:.0%}+ of the limit)"),
+                [
+                    Shown(signal=pipeline.NEVER_ENDING, name="Of the limit"),
+                    Shown(signal=pipeline.ARCHIVED_EARLY, name="Archived early"),
+                ],
+                values={"kind": NEVER_ENDING},
+                limits={"Of the limit": Limit(never_ending, f"{never_ending:.0%}")},
             ),
         ],
     )
