@@ -104,7 +104,8 @@ class Changelog:
                         await asyncio.wait_for(self._hurry.wait(), rest)
         except Exception as error:  # noqa: BLE001  # whatever it is, it ends the worker
             # memory is ahead of the changelog now; only a restart from the changelog puts that right
-            self._failed(error)
+            if epoch == self._epoch:  # else nothing of that memory is used any more
+                self._failed(error)
         finally:
             del self._tasks[partition]
             if self._waiting[partition]:  # came after a `forget` in the middle of our group

@@ -139,13 +139,15 @@ class Claim:
         return last if batch is None else await self._send_batch(batch)
 
     async def _send_batch(self, batch: Any) -> int:
-        began = wall()
+        began, kafka = wall(), self._kafka
         try:
-            stored = await (await self._kafka.send_batch(batch, self._topic, partition=self._partition))
+            stored = await (await kafka.send_batch(batch, self._topic, partition=self._partition))
         except ProducerFenced as error:
             raise FencedError(f"another worker took over partition {self._partition} of the changelog") from error
         except InvalidTimestampError as error:
             raise WorkerError(CLOCK_AHEAD) from error
+        if self._kafka is not kafka:
+            raise FencedError(f"the claim of partition {self._partition} of the changelog was given up meanwhile")
         if stored.timestamp_type == APPENDED:
             self._skew.measure(self._partition, began, stored.timestamp * 1000, wall())
         if stored.offset < 0:  # sent twice because an answer was lost; the broker no longer knows where it put it

@@ -54,6 +54,8 @@ class Store(MemoryStore[bytes, bytes]):
         #: Changelog offset up to which a partition's records are here: the next recovery reads on from there.
         self.offsets: dict[int, int] = {}
         self._as_of: dict[int, Micros] = {}  # when the changelog ended there, or a little later
+        #: Some records may never have come into the changelog, and who reads it next does not have them.
+        self.ahead = False
 
     def apply_changelog_batch(
         self, batch: Iterable[Any], to_key: Callable[[Any], Any], to_value: Callable[[Any], Any]
@@ -143,21 +145,27 @@ class Store(MemoryStore[bytes, bytes]):
 
     def forget(self, partition: int) -> None:
         """What we have of a partition is of another changelog, or too old."""
-        self.offsets.pop(partition, None)
-        self.partitions.pop(partition, None)
-        self.places.pop(partition, None)
-        self._with_places.discard(partition)
+        self._drop(partition)
         if self.local is not None:
             self.local.drop(partition)
+
+    def fall_back(self) -> None:
+        """Be where the changelog, or its copy, is: forget what is ahead of it. Nothing of ours may be on its way to it."""
+        if self.ahead:
+            for partition in list(self.partitions):
+                self._drop(partition)
+            self.ahead = False
+
+    def _drop(self, partition: int) -> None:
+        for kept in (self.offsets, self.partitions, self.places):
+            kept.pop(partition, None)
+        self._with_places.discard(partition)
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """Drop what is of partitions that went elsewhere: it is stale from now on, and is read anew if it comes back."""
         mine = {tp.partition for tp in active_tps | standby_tps}
         for partition in self.partitions.keys() - mine:
-            del self.partitions[partition]
-            self.places.pop(partition, None)
-            self._with_places.discard(partition)
-            self.offsets.pop(partition, None)
+            self._drop(partition)
             if self.local is not None:
                 self.local.close(partition)
 

@@ -397,6 +397,7 @@ class Recovery(recovery.Recovery):
         await super()._build_highwaters(consumer, tps, destination, title)
         for tp in tps:
             store = cast(Any, self.tp_to_table[tp]).data
+            self.active_offsets[tp] = store.persisted_offset(tp)  # Faust asked before that
             if (self.active_offsets[tp] or -1) > destination[tp]:
                 log.error(
                     "the changelog went back (was its topic made anew?); reading all of it", partition=tp.partition

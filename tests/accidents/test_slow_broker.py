@@ -17,6 +17,8 @@ from tests.integration.harness import Site, check, history, once_shown, shares
 #: Seconds: frozen, going, and all together. It is longer than the cluster waits for a broker (`broker.session.timeout.ms`, 4 s
 #: here), so that its partitions have no leader for a while each time, and clients are told of no broker at all.
 FROZEN, GOING, LASTS = 5.0, 0.5, 38.0
+#: The worker gives the changelog half of it when the programs are shared out anew: it is over while the broker is frozen.
+TIMEOUT = "2"
 
 
 @contextmanager
@@ -47,10 +49,10 @@ def test_it_is_waited_for(tmp_path: Path) -> None:
     events = history(days=3)
     before, during = shares(events, 2)
     with KafkaBroker() as broker, Site(broker.bootstrap, tmp_path) as site:
-        workers = [site.worker().ready()]
+        workers = [site.worker(REBALANCE_TIMEOUT=TIMEOUT).ready()]
         site.send(before)
         with stumbling(broker) as thread:
-            workers.append(site.worker())
+            workers.append(site.worker(REBALANCE_TIMEOUT=TIMEOUT))
             site.send(during)
             thread.join()
         for worker in workers:

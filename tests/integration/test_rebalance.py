@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 
@@ -14,11 +15,13 @@ from tests.integration.harness import (
     Broker,
     Site,
     Worker,
+    check,
     differences,
     eventually,
     history,
     of_events,
     of_state,
+    shares,
     total,
 )
 
@@ -81,6 +84,63 @@ def _move(site: Site) -> None:
     assert differences(want, numbers([third])) == []
     assert "Traceback" not in second.log + third.log
     site.verify([third])
+
+
+#: What Python runs first in a worker: a second after a claim the broker takes no more of the changelog, and what was on its
+#: way when the programs are shared out anew never gets there.
+LOSES = """
+import asyncio
+from agents import app, fence
+
+app.WRITTEN_WITHIN = 0.0
+write = fence.Claim.write
+
+
+async def takes_no_more(self, records):
+    claim = self._kafka
+    if fence.clock() - self._since < 1:
+        return await write(self, records)
+    while self._kafka is claim:
+        await asyncio.sleep(0.02)
+    raise fence.FencedError("lost on its way")
+
+
+fence.Claim.write = takes_no_more
+"""
+
+
+def test_what_never_came_into_the_changelog_is_read_again(kafka: Broker, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(LOSES)
+    events = history(days=6)
+    with Site(kafka.bootstrap, tmp_path, QUICK, partitions=4) as site:
+
+        def worker(name: str) -> Worker:
+            return site.worker(env={"PYTHONPATH": str(tmp_path)}, DATA=str(tmp_path / name))
+
+        def send() -> None:
+            for few in shares(events, 1500):
+                site.send(few)
+
+        first = worker("first").ready()
+        sending = threading.Thread(target=send)
+        sending.start()
+        try:
+            second = worker("second")
+            settle(first, second)
+            first.kill()
+            third = worker("third")
+            settle(second, third)
+            second.kill()
+            third.kill()
+            assert sending.is_alive(), "nothing was on its way"
+        finally:
+            sending.join()
+        last = site.worker().ready()
+        site.verify([last])
+        check(events, [last])
+        for log in (first.log, second.log):
+            assert "the changelog was not written before" in log
+            assert "Traceback" not in log
 
 
 @pytest.mark.full
