@@ -145,16 +145,16 @@ class Intake:
                     state = self._rebuild(program, message, record)
                     others.append(self._reject(message, record, _NOT_APPLIED))
                     continue
-                if effect == "duplicate":
-                    self._pipeline.duplicate[topic] += 1
-                    continue
-                if effect == "archived":
-                    self._pipeline.archived[topic] += 1
-                    continue
-                if effect == "full":
-                    others.append(self._reject(message, record, _FULL))
-                    continue
-                if effect == "late":
+                if effect != "applied":
+                    if effect == "duplicate":
+                        self._pipeline.duplicate[topic] += 1
+                        continue
+                    if effect == "archived":
+                        self._pipeline.archived[topic] += 1
+                        continue
+                    if effect == "full":
+                        others.append(self._reject(message, record, _FULL))
+                        continue
                     self._pipeline.late[topic] += 1
                 kinds.append(type(event))
                 delays.append(clock - at if clock > at else 0)

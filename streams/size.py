@@ -7,8 +7,9 @@ of samples, and the worker that tries would answer nobody.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
+from math import prod
 
 from streams import events, tally
 from streams import metrics as m
@@ -34,7 +35,7 @@ _LISTS = {
 
 
 def samples(profile: Profile, bounds: Sequence[Micros]) -> Counter[m.Metric]:
-    """The samples of a program by family, exact up to ENOUGH in all; more may be there.
+    """The samples of a program by family, exact where there are not more than ENOUGH.
 
     Those that come and go (the oldest wait of an area, the next lapse of a team) are counted as there. Not counted are
     those that no file makes possible, such as a unit in an area that its team does not cover.
@@ -43,42 +44,33 @@ def samples(profile: Profile, bounds: Sequence[Micros]) -> Counter[m.Metric]:
         profile: The program.
         bounds: Upper bounds of the interval histogram, see `tally.edges`.
     """
-    found: Counter[m.Metric] = Counter()
-    left = ENOUGH
-    for metric in islice(_families(profile), ENOUGH):
-        each = len(bounds) + 3 if metric is m.INTERVAL else 1  # +Inf, count and sum
-        found[metric] += each
-        left -= each
-        if left <= 0:
-            break
-    return found
-
-
-def _families(profile: Profile) -> Iterator[m.Metric]:
-    """The family of each sample; a histogram's once for all of it."""
     teams, areas = len(profile.team_codes), len(profile.areas) + 1
-    few = {
-        m.UNITS_PLANNED: teams,
-        m.UNIT_SECONDS: (teams + 1) * len(STATUSES),
-        m.OLDEST_WAITING: areas,
-        m.TARGET: len(profile.targets),
-        m.NEXT_LAPSE: teams + 1,
-        m.CASES_ACTIVE: len(CASE_KINDS),
-        m.PEOPLE: 1,
-        m.FEED: len(profile.feeds),
-        m.EVENTS: sum(len(kinds) for kinds in events.KINDS.values()),
-        m.CONFLICTS: 1,
-        m.DAMAGED: 1,
-        m.RECORDS: len(LIMITS),
-        m.RECORDS_LIMIT: len(LIMITS),
-        m.ARCHIVED_EARLY: len(LIMITS),
-    }
-    for metric, count in few.items():
-        yield from [metric] * count
+    found = Counter(
+        {
+            m.UNITS_PLANNED: teams,
+            m.UNIT_SECONDS: (teams + 1) * len(STATUSES),
+            m.OLDEST_WAITING: areas,
+            m.TARGET: len(profile.targets),
+            m.NEXT_LAPSE: teams + 1,
+            m.CASES_ACTIVE: len(CASE_KINDS),
+            m.PEOPLE: 1,
+            m.FEED: len(profile.feeds),
+            m.EVENTS: sum(len(kinds) for kinds in events.KINDS.values()),
+            m.CONFLICTS: 1,
+            m.DAMAGED: 1,
+            m.RECORDS: len(LIMITS),
+            m.RECORDS_LIMIT: len(LIMITS),
+            m.ARCHIVED_EARLY: len(LIMITS),
+        }
+    )
     for metric, possible in POSSIBLE.items():
-        yield from (metric for _ in possible(profile))
-    cells = {**COUNTERS, tally.UNMAPPED: m.UNMAPPED}
-    yield from (cells[str(cell[0])] for cell in tally.possible(profile))
+        found[metric] = sum(1 for _ in islice(possible(profile), ENOUGH))
+    counters = {**COUNTERS, tally.UNMAPPED: m.UNMAPPED}
+    for letters, *labels in tally.products(profile):
+        for letter in letters:
+            found[counters[letter]] += prod(map(len, labels))
+    found[m.INTERVAL] *= len(bounds) + 3  # +Inf, count and sum
+    return found
 
 
 def check(profiles: Mapping[str, Profile], where: str) -> list[str]:

@@ -215,6 +215,44 @@ def hash8(text: str) -> bytes:
 class ProgramState:
     """The state of one program. Not thread-safe: its owner applies events one after the other."""
 
+    # more attributes than Python keeps in an object without a dictionary of its own, which slows down each look at one
+    __slots__ = (
+        "__weakref__",
+        "_archive_at",
+        "_archived",
+        "_asleep",
+        "_bounds",
+        "_dirty",
+        "_duty",
+        "_early",
+        "_endless",
+        "_era",
+        "_expiry",
+        "_gone",
+        "_heirs",
+        "_hot",
+        "_labels",
+        "_leaving",
+        "_records",
+        "_settled_on",
+        "_unsettled",
+        "_zone",
+        "cases",
+        "closed_on",
+        "demand",
+        "early",
+        "fleet",
+        "newest",
+        "open",
+        "people",
+        "profile",
+        "tally",
+        "told",
+        "units",
+        "waiting",
+        "zeros",
+    )
+
     def __init__(self, profile: Profile, bounds: tuple[Micros, ...], records: dict[str, bytes] | None = None) -> None:
         """State from the records of a changelog (none: empty), with the histogram bounds of `tally.edges`.
 
@@ -449,12 +487,12 @@ class ProgramState:
                 was_care = leg.care
                 leg.agency = agency
                 new_here = leg.care and not was_care
-        if type(event) is events.UnitDispatched and event.team:
+        if point == DISPATCHED and isinstance(event, events.UnitDispatched) and event.team:
             team = (at, self._label("team", event.team, unmapped))
             if leg.team is None or team < leg.team:
                 leg.team = team
         place = OTHER
-        if type(event) is events.UnitTransporting and event.destination:
+        if point == TRANSPORTING and isinstance(event, events.UnitTransporting) and event.destination:
             place = self._label("destination", event.destination, unmapped)
         if call.seen & SEEN_CLOSED or not leg.care:
             return
@@ -673,7 +711,8 @@ class ProgramState:
         self.waiting.unit_changed(event.unit)
         self.fleet.changed(event.unit)
         self._duty.changed(event.unit)
-        self._unsettled.units_changed(at, unit.next_after(at))
+        if self._unsettled.counts:
+            self._unsettled.units_changed(at, unit.next_after(at))
         for key, call in calls:
             self._show(key, call, +1)
         self._dirty[f"u/{number}/{event.unit}"] = None

@@ -6,8 +6,8 @@ The letters are stored with every call, so they are short and never change their
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
-from itertools import product
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, product, starmap
 from typing import Final
 
 from streams.calls import Fact
@@ -76,26 +76,30 @@ def edges(profiles: Iterable[Profile]) -> tuple[Micros, ...]:
 
 def possible(profile: Profile) -> Iterator[Cell]:
     """Every cell that the profile makes possible; counters start there at 0, so that no first increment is lost."""
-    areas = (*profile.areas, OTHER)
+    return chain.from_iterable(starmap(product, products(profile)))
+
+
+def products(profile: Profile) -> Iterator[tuple[Sequence[str], ...]]:
+    """The same cells: each combination of these, which are families, and then what the labels may be."""
     call_types = (*profile.call_types, OTHER)
     outcomes = (*OUTCOMES, UNRECORDED, OTHER)
-    for area in areas:
+    for area in (*profile.areas, OTHER):
         teams = profile.teams_of(area)
-        yield from ((RECEIVED, area, kind, source) for kind in call_types for source in SOURCES)
-        yield from ((CLOSED, t, area, k, o) for t in (*teams, NO_TEAM, OTHER) for k in call_types for o in outcomes)
-        yield from ((INTERVAL, team, area, interval) for team in (*teams, OTHER) for interval in INTERVALS)
-        yield from ((DEMAND, area, result) for result in RESULTS)
-        yield from ((POLICE, area, involvement) for involvement in INVOLVEMENTS)
-        yield from ((family, area) for family in (NEEDLES, OUTREACH, LOCATED))
-    places = (*profile.destinations, OTHER)
-    yield from ((TRANSPORT, team, place) for team in (*profile.team_codes, OTHER) for place in places)
-    points = product((*profile.team_codes, NO_TEAM, OTHER), (*profile.checkpoint_ids, OTHER), ATTEMPT_RESULTS)
-    yield from ((ATTEMPT, *point) for point in points)  # an attempt may name a checkpoint of another team's plan
-    yield from ((REFERRAL, service) for service in (*profile.services, OTHER))
-    yield from ((FORCE, level) for level in ("1", "2", "3"))
-    yield from ((DISORDER, interval) for interval in INTERVALS)
-    yield from ((UNMAPPED, field) for field in FIELDS)
-    yield (FREED,)
+        yield (RECEIVED,), (area,), call_types, SOURCES
+        yield (CLOSED,), (*teams, NO_TEAM, OTHER), (area,), call_types, outcomes
+        yield (INTERVAL,), (*teams, OTHER), (area,), INTERVALS
+        yield (DEMAND,), (area,), RESULTS
+        yield (POLICE,), (area,), INVOLVEMENTS
+        yield (NEEDLES, OUTREACH, LOCATED), (area,)
+    yield (TRANSPORT,), (*profile.team_codes, OTHER), (*profile.destinations, OTHER)
+    # an attempt may name a checkpoint of another team's plan
+    checkpoints = (*profile.checkpoint_ids, OTHER)
+    yield (ATTEMPT,), (*profile.team_codes, NO_TEAM, OTHER), checkpoints, ATTEMPT_RESULTS
+    yield (REFERRAL,), (*profile.services, OTHER)
+    yield (FORCE,), ("1", "2", "3")
+    yield (DISORDER,), INTERVALS
+    yield (UNMAPPED,), FIELDS
+    yield ((FREED,),)
 
 
 class Tally:

@@ -28,7 +28,7 @@ class Unsettled:
         self._calls: dict[str, _Call] = {}
         self._to_ask: defaultdict[int, set[str]] = defaultdict(set)  # by day
         self._starts = Times()  # of the others, whose results are counted
-        self._counts: dict[int, dict[Cell, int]] = {}
+        self.counts: dict[int, dict[Cell, int]] = {}  # by day; of those that were asked for
         self._spans: list[tuple[Micros, Micros]] = []
 
     def add(self, key: str, day: int, start: Micros) -> None:
@@ -46,7 +46,7 @@ class Unsettled:
 
     def units_changed(self, begin: Micros, end: Micros) -> None:
         """What is known of units in a span of time, its ends included, has changed."""
-        if not self._counts:
+        if not self.counts:
             return
         self._spans.append((begin, end))
         if len(self._spans) > FEW:
@@ -62,7 +62,7 @@ class Unsettled:
         for key in self._to_ask.pop(day, ()):
             call = self._calls[key] = self._calls[key]._replace(result=ask(key))
             self._count(key, call, +1)
-        return self._counts.get(day, {})
+        return self.counts.get(day, {})
 
     def _forget(self, key: str) -> None:
         call = self._calls[key]
@@ -74,4 +74,4 @@ class Unsettled:
     def _count(self, key: str, call: _Call, by: int) -> None:
         assert call.result is not None, key
         self._starts.change(call.start, key, by)
-        count_on(self._counts, call.day, call.result, by)
+        count_on(self.counts, call.day, call.result, by)
