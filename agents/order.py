@@ -26,9 +26,9 @@ LONGEST = 60.0
 #: Seconds without an answer to any fetch after which the broker is away: nothing can move, and the time does not count.
 #: One that is there answers many times a second, also where there is nothing to read (`Settings.fetch_wait`).
 AWAY = 2.0
-#: Seconds between the first two looks, and at the most: nothing wakes us, progress of the fetcher makes no event. Each look
-#: takes twice as long to come as the one before, for in a backlog many wait, and long.
-LOOK, LAST_LOOK = 0.005, 0.08
+#: Seconds between looks where nothing wakes us: progress of the fetcher makes no event. After as many as live feeds wait for
+#: they come seldom, for in a backlog many wait, and long.
+LOOK, SOON, LATER = 0.005, 0.05, 0.08
 #: The topic that the records of a topic wait for, and those that it waits for in turn: while they move, it will too.
 FIRST: dict[Topic, tuple[Topic, ...]] = {topic: IN_ORDER[:place][::-1] for place, topic in enumerate(IN_ORDER)}
 
@@ -94,7 +94,7 @@ class Order:
         epoch = self._epoch
         idle_since, seen = now(), -1
         stuck_since, steps = now(), -1
-        look = LOOK
+        soon = now() + SOON
         while epoch == self._epoch:
             other = self._progress(before, partition)
             if other is not None and end is None and other.polled_at >= mine.polled_at:
@@ -114,8 +114,7 @@ class Order:
                     "records lag behind those that ask for them", topic=before, partition=partition, offset=offset
                 )
                 break
-            await asyncio.sleep(look)
-            look = min(2 * look, LAST_LOOK)
+            await asyncio.sleep(LOOK if now() < soon else LATER)
         else:
             return
         self._cleared[topic, partition] = mine.position
