@@ -10,7 +10,7 @@ from streams import bounds
 from streams import events as e
 from streams.clock import DAY
 from streams.packed import pack
-from streams.state import KEPT
+from streams.state import KEPT, ProgramState
 from tests.unit.strategies import (
     NOON,
     Bench,
@@ -124,12 +124,12 @@ def test_a_refused_event_of_a_closed_call_does_not_decode_it_again(monkeypatch: 
     looked: list[str] = []
     find = bench.state._find_closed
 
-    def counted(key: str) -> Any:
+    def counted(_: ProgramState, key: str) -> Any:
         if key not in bench.state._hot:
             looked.append(key)
         return find(key)
 
-    monkeypatch.setattr(bench.state, "_find_closed", counted)
+    monkeypatch.setattr(ProgramState, "_find_closed", counted)
     assert set(bench(*force(50))) == {"full"}
     assert set(bench(*known[:50])) == {"duplicate"}
     assert looked == ["c/C1"]

@@ -11,7 +11,7 @@ from streams import events as e
 from streams import units
 from streams.calls import Call
 from streams.clock import DAY
-from streams.state import ARCHIVE_EVERY, KEPT
+from streams.state import ARCHIVE_EVERY, KEPT, ProgramState
 from tests.unit.strategies import (
     ALWAYS,
     HOUR,
@@ -313,11 +313,11 @@ def test_a_status_in_order_looks_at_no_closed_call(monkeypatch: pytest.MonkeyPat
     asked: list[str] = []
     find = bench.state._find
 
-    def looked(key: str) -> Call | None:
+    def looked(_: ProgramState, key: str) -> Call | None:
         asked.append(key)
         return find(key)
 
-    monkeypatch.setattr(bench.state, "_find", looked)
+    monkeypatch.setattr(ProgramState, "_find", looked)
     bench(status(5, "available", team="alpha"))
     assert asked == []
     bench(status(2, "available", team="alpha"))
