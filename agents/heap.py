@@ -16,8 +16,8 @@ _M_ARENA_MAX = -8
 def tune() -> None:
     """Look for garbage less often: what an event leaves is freed by counting references, as states have no cycles.
 
-    With half the first number it took 2 % more of a busy worker's time, with twice it held the event loop for 60 ms instead of
-    some 25. The second generation is looked at after three of the first: each look holds the loop in proportion.
+    A look holds the event loop for some 25 ms; with twice the first number for 60, with half of it all looks together take a
+    sixth more time. The second generation is looked at after three of the first.
     """
     gc.set_threshold(20_000, 3, 80)
     _one_arena()
