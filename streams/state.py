@@ -487,12 +487,12 @@ class ProgramState:
                 was_care = leg.care
                 leg.agency = agency
                 new_here = leg.care and not was_care
-        if point == DISPATCHED and isinstance(event, events.UnitDispatched) and event.team:
+        if type(event) is events.UnitDispatched and event.team:
             team = (at, self._label("team", event.team, unmapped))
             if leg.team is None or team < leg.team:
                 leg.team = team
         place = OTHER
-        if point == TRANSPORTING and isinstance(event, events.UnitTransporting) and event.destination:
+        if type(event) is events.UnitTransporting and event.destination:
             place = self._label("destination", event.destination, unmapped)
         if call.seen & SEEN_CLOSED or not leg.care:
             return
@@ -711,8 +711,7 @@ class ProgramState:
         self.waiting.unit_changed(event.unit)
         self.fleet.changed(event.unit)
         self._duty.changed(event.unit)
-        if self._unsettled.counts:
-            self._unsettled.units_changed(at, unit.next_after(at))
+        self._unsettled.unit_changed(at, unit)
         for key, call in calls:
             self._show(key, call, +1)
         self._dirty[f"u/{number}/{event.unit}"] = None
@@ -802,7 +801,7 @@ class ProgramState:
             calls = self._hide_heirs(name, 0)
             archive = unit.whole(now)
             del self.units[name]
-            self._unsettled.units_changed(0, NEVER)
+            self._unsettled.unit_changed(0, None)
             self._asleep[name] = pack(archive)
             self.early["units"] += 1
             self.waiting.unit_changed(name)
@@ -870,7 +869,7 @@ class ProgramState:
             if segments := unit.expired(tick, tick - KEPT):
                 calls = self._hide_heirs(name, 0) if len(unit.teams) > 1 else []
                 self.units[name] = left = unit.without(segments)
-                self._unsettled.units_changed(0, left.next_after(0))
+                self._unsettled.unit_changed(0, left)
                 self.waiting.unit_changed(name)
                 self.fleet.changed(name)
                 for key, call in calls:

@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from streams.clock import Micros
+from streams.clock import NEVER, Micros
 from streams.tally import Cell, count_on
 from streams.times import Times
+from streams.units import Unit
 
 #: So many spans are looked at one by one; more of them as one that holds them all.
 FEW = 64
@@ -28,7 +29,7 @@ class Unsettled:
         self._calls: dict[str, _Call] = {}
         self._to_ask: defaultdict[int, set[str]] = defaultdict(set)  # by day
         self._starts = Times()  # of the others, whose results are counted
-        self.counts: dict[int, dict[Cell, int]] = {}  # by day; of those that were asked for
+        self._counts: dict[int, dict[Cell, int]] = {}
         self._spans: list[tuple[Micros, Micros]] = []
 
     def add(self, key: str, day: int, start: Micros) -> None:
@@ -44,11 +45,11 @@ class Unsettled:
         if not self._to_ask[day]:
             del self._to_ask[day]
 
-    def units_changed(self, begin: Micros, end: Micros) -> None:
-        """What is known of units in a span of time, its ends included, has changed."""
-        if not self.counts:
+    def unit_changed(self, since: Micros, unit: Unit | None) -> None:
+        """What is known of a unit has changed, from a time to its next status; None: it is gone, and so is all of that."""
+        if not self._counts:
             return
-        self._spans.append((begin, end))
+        self._spans.append((since, unit.next_after(since) if unit else NEVER))
         if len(self._spans) > FEW:
             begins, ends = zip(*self._spans, strict=True)
             self._spans = [(min(begins), max(ends))]
@@ -62,7 +63,7 @@ class Unsettled:
         for key in self._to_ask.pop(day, ()):
             call = self._calls[key] = self._calls[key]._replace(result=ask(key))
             self._count(key, call, +1)
-        return self.counts.get(day, {})
+        return self._counts.get(day, {})
 
     def _forget(self, key: str) -> None:
         call = self._calls[key]
@@ -74,4 +75,4 @@ class Unsettled:
     def _count(self, key: str, call: _Call, by: int) -> None:
         assert call.result is not None, key
         self._starts.change(call.start, key, by)
-        count_on(self.counts, call.day, call.result, by)
+        count_on(self._counts, call.day, call.result, by)

@@ -27,7 +27,7 @@ from tests.unit.strategies import (
     status,
     years,
 )
-from tests.unit.test_state_properties import fresh, thorough
+from tests.unit.test_state_properties import fresh, restarted, thorough
 
 EARLY = "care_records_archived_early_total"
 
@@ -98,18 +98,7 @@ def test_units_off_duty_go_first_and_come_back_with_their_time() -> None:
 @given(data=st.data(), steps=years())
 @thorough
 def test_restarts_change_no_number(data: st.DataObject, steps: list[Step]) -> None:
-    choice = st.sampled_from(("", "", "", "flush", "restart"))
-    plan = data.draw(st.lists(choice, min_size=len(steps), max_size=len(steps)))
-    always, state, store = fresh(), fresh(), Store()
-    for (event, now), what in zip(steps, plan, strict=True):
-        assert always.apply(event, now).effect == state.apply(event, now).effect
-        if what:
-            store.put(state.flush().items())
-        if what == "restart":
-            state = store.restart()
-            assert numbers(state, now) == numbers(always, now)
-        assert state.kept_calls == always.kept_calls
-    assert numbers(state, steps[-1].now) == numbers(always, steps[-1].now)
+    restarted(data, steps)
 
 
 @given(data=st.data(), steps=years(most=14))

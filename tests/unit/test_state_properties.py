@@ -109,9 +109,7 @@ def test_reading_in_between_changes_no_number(steps: list[Step]) -> None:
 # --- restarts and crashes ------------------------------------------------------------------------------------
 
 
-@given(data=st.data(), steps=years())
-@thorough
-def test_restarts_change_no_number(data: st.DataObject, steps: list[Step]) -> None:
+def restarted(data: st.DataObject, steps: list[Step]) -> None:
     """Flushes and restarts at any points, also with many events to a flush; clock jumps over months."""
     choice = st.sampled_from(("", "", "", "flush", "restart"))
     plan = data.draw(st.lists(choice, min_size=len(steps), max_size=len(steps)))
@@ -125,6 +123,12 @@ def test_restarts_change_no_number(data: st.DataObject, steps: list[Step]) -> No
             assert numbers(state, now) == numbers(always, now)
         assert state.kept_calls == always.kept_calls
     assert numbers(state, steps[-1].now) == numbers(always, steps[-1].now)
+
+
+@given(data=st.data(), steps=years())
+@thorough
+def test_restarts_change_no_number(data: st.DataObject, steps: list[Step]) -> None:
+    restarted(data, steps)
 
 
 @given(data=st.data(), steps=years(most=14))
