@@ -34,8 +34,9 @@ TAKE = 30.0
 LINGER = 1.0
 #: Seconds between two looks at all connections, and until a connection is accepted again when there was no descriptor.
 LOOK = 1.0
-#: Connections that are accepted in one go.
-AT_ONCE = 64
+#: Connections that are accepted in one go: so few that a request which came with its connection is read before a crowd
+#: that came behind it has had the share of its source.
+AT_ONCE = 8
 
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 #: SO_LINGER: close with a reset, which leaves nothing behind here.
@@ -103,8 +104,8 @@ class Guest(RequestHandler):
 
     @property
     def idle(self) -> bool:
-        """Whether it waits for a request."""
-        return self._waiter is not None and not self._waiter.done()
+        """Whether it waits for a request. In a crowd that comes at once, so do those that are not there yet."""
+        return self._request_count == 0 or (self._waiter is not None and not self._waiter.done())
 
     @property
     def unfinished(self) -> bool:

@@ -40,12 +40,13 @@ class Scale(msgspec.Struct, frozen=True):
     box: float  # for contenders that would take long
     fill: float  # that the worker may take for all events
     load: float  # how long each load lasts
+    flood: int  # events of one program at once
     largest: float  # events of the cost
     cost: float  # that the cost may take
 
 
-FULL = Scale(calls=100_000, box=15.0, fill=180.0, load=30.0, largest=1e7, cost=330.0)
-QUICK = Scale(calls=8_000, box=4.0, fill=60.0, load=5.0, largest=1e5, cost=60.0)
+FULL = Scale(calls=100_000, box=15.0, fill=180.0, load=30.0, flood=500_000, largest=1e7, cost=330.0)
+QUICK = Scale(calls=8_000, box=4.0, fill=60.0, load=5.0, flood=50_000, largest=1e5, cost=60.0)
 
 
 def main() -> int:
@@ -116,7 +117,7 @@ def _run(results: Results, scale: Scale, largest: float, say: Say) -> None:
             say(f"{BATCH}, {feed.programs} programs")
             place = Site(programs=feed.programs, calls=feed.calls, events=feed.events)
             results.sites.append(place)
-            rate = site.measure(run, feed, place, BATCH, BATCH_WORK, scale.fill, scale.load)
+            rate = site.measure(run, feed, place, BATCH, BATCH_WORK, scale.fill, scale.load, scale.flood)
             if feed is many:
                 results.rates.append(rate)
         broker.stop()

@@ -1,8 +1,9 @@
 """Sends an event file to Kafka, at once or at a rate, with librdkafka: fast enough to be no part of what is measured.
 
-`python -m bench.producer BROKER PREFIX FILE [--rate EVENTS_A_SECOND --seconds S --mark M --log FILE]`. With a rate, the
-file's events are sent in their order for so many seconds, with fresh ids, and started again at the end of the file. The
-log is when each was sent: MessagePack, topic and program to a list of microseconds since the epoch.
+`python -m bench.producer BROKER PREFIX FILE [--rate EVENTS_A_SECOND --seconds S --log FILE | --events N] [--mark M]
+[--only PROGRAM | --skip PROGRAM]`. With a rate or a number of events, the file's are sent in their order with fresh ids, and
+started again at the end of the file. The log is when each was sent: MessagePack, topic and program to a list of microseconds
+since the epoch.
 """
 
 from __future__ import annotations
@@ -86,7 +87,10 @@ def main() -> int:
     parser.add_argument("file", type=Path)
     parser.add_argument("--rate", type=float)
     parser.add_argument("--seconds", type=float)
+    parser.add_argument("--events", type=int)
     parser.add_argument("--mark", default="m")
+    parser.add_argument("--only")
+    parser.add_argument("--skip")
     parser.add_argument("--log", type=Path)
     args = parser.parse_args()
     producer = Producer(
@@ -98,12 +102,17 @@ def main() -> int:
             "queue.buffering.max.messages": 500_000,
         }
     )
+    again = (
+        record
+        for record in fresh(args.file, args.prefix, args.mark)
+        if record[1] == (args.only or record[1]) and record[1] != args.skip
+    )
     if args.rate:
         wanted = int(args.rate * args.seconds)
-        sent = paced(producer, list(itertools.islice(fresh(args.file, args.prefix, args.mark), wanted)), args.rate)
+        sent = paced(producer, list(itertools.islice(again, wanted)), args.rate)
         args.log.write_bytes(msgspec.msgpack.encode(sent))
     else:
-        for record in records(args.file, args.prefix):
+        for record in itertools.islice(again, args.events) if args.events else records(args.file, args.prefix):
             send(producer, record)
             producer.poll(0)
     return 1 if producer.flush(60) else 0

@@ -74,6 +74,9 @@ def goals(results: Results) -> Iterator[Row]:
         where = _where(site)
         yield _time(f"event to visible in `/metrics`, 100 events/s, p99; {where}", _p99(site.quiet_visible), 250, 50)
         yield _time(f"scrape at full load, p99; {where}", _p99(site.load_scrape), 100, 50)
+        figure = f"another program's event to visible while {_number(site.flood_events, '{:,}')} of one come at once, most; {where}"
+        most = site.flood_visible.most / 1000 if site.flood_visible else None
+        yield _goal(figure, most, "{:.1f} s", ("below 1 s", 1), None, least=False)
         figure = f"ready after kill -9, beyond the session timeout; {where}"
         yield _goal(figure, site.beyond_session, "{:.1f} s", ("below 5 s", 5), ("2 s", 2), least=False)
         memory = site.bytes_a_call
@@ -163,6 +166,9 @@ def _site_rows(sites: Sequence[Site]) -> Iterator[Row]:
     yield row("- kept up with it", lambda site: {None: "-", True: "yes", False: "**no**"}[site.load_kept_up])
     yield row("- event to visible, p50 / p99 / most", lambda site: _spread(site.load_visible))
     yield row("- scrape, p50 / p99 / most", lambda site: _spread(site.load_scrape))
+    yield row("events of one program at once", lambda site: _number(site.flood_events, "{:,}"))
+    yield row("- all of them visible after", lambda site: _number(site.flood_seconds, "{:.0f} s"))
+    yield row("- another's event to visible, p50 / p99 / most", lambda site: _spread(site.flood_visible))
     yield row("kill -9 to ready", lambda site: _number(site.ready_after_kill, "{:.1f} s"))
     yield row("- of it the session timeout", lambda site: f"{site.session_timeout:g} s")
     yield row("RSS without events", lambda site: _number(site.rss_empty_mb, "{:,.0f} MB"))

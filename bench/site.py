@@ -40,7 +40,7 @@ def time_box(run: Run, name: str, work: str, feed: Feed, path: str) -> Rate:
         worker.process.end(kill=True)
 
 
-def measure(run: Run, feed: Feed, site: Site, name: str, work: str, within: float, seconds: float) -> Rate:
+def measure(run: Run, feed: Feed, site: Site, name: str, work: str, within: float, seconds: float, flood: int) -> Rate:
     """Fill `site`, and say how fast the worker took the events.
 
     Args:
@@ -51,6 +51,7 @@ def measure(run: Run, feed: Feed, site: Site, name: str, work: str, within: floa
         work: What it does.
         within: Seconds that the worker may take for the events.
         seconds: How long a load lasts.
+        flood: Events of one program that come at once.
     """
     found = Rate(name=name, work=work)
     prefix, group = f"{feed.name}.", f"site-{feed.name}"
@@ -93,6 +94,11 @@ def measure(run: Run, feed: Feed, site: Site, name: str, work: str, within: floa
         site.load_kept_up = load.behind < rate
         _say(run, f"visible at {rate:,.0f} events/s", site.load_visible)
         _say(run, f"scrapes at {rate:,.0f} events/s", site.load_scrape)
+
+        site.flood_events = flood
+        site.flood_seconds, beside = _flood(run, worker, feed, flood, flood / (found.per_second or 1))
+        site.flood_visible = spread(beside)
+        _say(run, f"another's event visible while {flood:,} of one program come", site.flood_visible)
     except FAILURES as error:
         site.failed = worker.why(error)
         found.failed = "" if found.events else site.failed
@@ -113,13 +119,60 @@ class Load(NamedTuple):
     behind: int  # events not shown when the last one was sent
 
 
-def _load(run: Run, worker: Worker, feed: Feed, rate: float, seconds: float, mark: str, pause: float) -> Load:
-    """Send events at a rate and scrape: after each answer a pause, if busy at least twice as long as the scrape."""
-    base = _settled(worker)
+def _flood(run: Run, worker: Worker, feed: Feed, count: int, seconds: float) -> tuple[float, list[float]]:
+    """Send so many events of the busiest program at once, and a quiet load of the others for about as long (`seconds`).
+
+    Seconds from the first of the many being shown to the last, and how long each event of the others that was sent meanwhile took.
+    """
+    counts = _settled(worker)
+    busiest = max(counts, key=lambda key: counts[key])[1]
+
+    def many(look: Look) -> int:
+        return sum(shown - counts.get(key, 0) for key, shown in look.counts.items() if key[1] == busiest)
+
+    producer = _producer(run, feed, "f", "--events", str(count), "--only", busiest)
+    try:
+        load = _load(run, worker, feed, QUIET_RATE, seconds, "o", 0.01, "--skip", busiest, base=counts)
+        looks = list(load.looks)
+        give_up = time.monotonic() + SHOWN_WITHIN
+        while many(looks[-1]) < count and time.monotonic() < give_up:
+            _look(worker, looks, QUIET_RATE, 0.01)
+    finally:
+        producer.end()
+    if many(looks[-1]) < count:
+        raise StackError(
+            f"{count:,} events of {busiest} were not shown in {SHOWN_WITHIN:g} s: {producer.child.log_tail()}"
+        )
+    begun = next(look.now for look in looks if many(look))
+    ended = next(look.now for look in looks if many(look) >= count)
+    meanwhile = {key: [at for at in times if begun <= at <= ended] for key, times in load.sent.items()}
+    before = {key: load.base.get(key, 0) + sum(at < begun for at in times) for key, times in load.sent.items()}
+    return ended - begun, until_shown(meanwhile, before, looks)
+
+
+def _producer(run: Run, feed: Feed, mark: str, *options: str) -> Watched:
+    command = [str(PEERS_PYTHON), "-m", "bench.producer", run.broker, f"{feed.name}.", str(feed.file)]
+    return Watched(f"producer-{feed.name}-{mark}", [*command, "--mark", mark, *options], run.folder, environment())
+
+
+def _load(
+    run: Run,
+    worker: Worker,
+    feed: Feed,
+    rate: float,
+    seconds: float,
+    mark: str,
+    pause: float,
+    *options: str,
+    base: Mapping[Key, int] | None = None,
+) -> Load:
+    """Send events at a rate and scrape: after each answer a pause, if busy at least twice as long as the scrape.
+
+    `options` say which of the feed; `base` are the counts before, if something else is sent already.
+    """
+    base = base or _settled(worker)
     log = run.folder / f"sent-{feed.name}-{mark}"
-    options = ["--rate", str(rate), "--seconds", str(seconds), "--mark", mark, "--log", str(log)]
-    command = [str(PEERS_PYTHON), "-m", "bench.producer", run.broker, f"{feed.name}.", str(feed.file), *options]
-    producer = Watched(f"producer-{feed.name}-{mark}", command, run.folder, environment())
+    producer = _producer(run, feed, mark, "--rate", str(rate), "--seconds", str(seconds), "--log", str(log), *options)
     looks: list[Look] = []
     try:
         while producer.child.alive:
@@ -134,20 +187,21 @@ def _load(run: Run, worker: Worker, feed: Feed, rate: float, seconds: float, mar
         for topic, programs in logged.items()
         for program, times in programs.items()
     }
+
+    def shown(look: Look) -> int:
+        return sum(look.counts.get(key, 0) - base.get(key, 0) for key in sent)
+
     first, last = min(times[0] for times in sent.values()), max(times[-1] for times in sent.values())
     wanted = sum(len(times) for times in sent.values())
     give_up = time.monotonic() + SHOWN_WITHIN
-    while (shown := sum(looks[-1].counts.values()) - sum(base.values())) < wanted and time.monotonic() < give_up:
+    while shown(looks[-1]) < wanted and time.monotonic() < give_up:
         _look(worker, looks, rate, pause)
-    if shown < wanted:
-        raise StackError(
-            f"{wanted - shown:,} of {wanted:,} events at {rate:,.0f}/s were not shown in {SHOWN_WITHIN:g} s"
-        )
+    if left := wanted - shown(looks[-1]):
+        raise StackError(f"{left:,} of {wanted:,} events at {rate:,.0f}/s were not shown in {SHOWN_WITHIN:g} s")
     during = [look for look in looks if first <= look.asked <= last]
     final = (during or looks)[-1]
-    seen = sum(final.counts.values()) - sum(base.values())
     sent_by_then = sum(sum(at <= final.now for at in times) for times in sent.values())
-    return Load(sent, base, looks, during, wanted / max(last - first, 1e-9), sent_by_then - seen)
+    return Load(sent, base, looks, during, wanted / max(last - first, 1e-9), sent_by_then - shown(final))
 
 
 def _look(worker: Worker, looks: list[Look], rate: float, pause: float) -> None:

@@ -19,6 +19,9 @@ from pathlib import Path
 from tests.bare import host
 from tests.bare.corners import ALL, Corner, Result, end_all, run_corner
 
+#: Of the log of a command that failed.
+LINES = 200
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run as the command line says; the exit status."""
@@ -106,6 +109,9 @@ def _run(corner: Corner, logs: Path, only: str | None) -> Result:
     result = run_corner(corner, logs, only, lambda line: print(f"{corner.name}: {line}", flush=True))
     for problem in result.problems:
         print(f"{corner.name}: FAILED: {problem}", flush=True)
+        log = logs / f"{problem.partition(':')[0]}.log"
+        if log.is_file():  # where this ran, it may be all that is left
+            print("\n".join(log.read_text(errors="replace").splitlines()[-LINES:]), flush=True)
     print(f"{corner.name}: {result.outcome} after {time.monotonic() - began:.0f} s", flush=True)
     return result
 

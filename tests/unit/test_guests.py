@@ -205,16 +205,36 @@ def test_where_all_are_taken_a_busy_one_goes_for_a_source_that_has_fewer() -> No
         assert web.get("/healthz") == b"", "each has one, and none has to go for another's first"
 
 
+@contextmanager
+def at_once(web: Served) -> Iterator[None]:
+    """All connections that come meanwhile are found by the web in one go."""
+    go_on = threading.Event()
+    web.web._guests._loop.call_soon_threadsafe(go_on.wait, 20)
+    try:
+        yield
+    finally:
+        go_on.set()
+
+
+def test_a_request_in_the_midst_of_a_crowd_from_its_own_source_is_answered() -> None:
+    """Was: none of those that had just come was idle yet, so that the next, Prometheus's too, were refused."""
+    with served(connections=80, connections_each=20) as web, ExitStack() as stack:
+        with at_once(web):
+            for _ in range(60):
+                stack.enter_context(web.guest(OTHER))
+            asks = stack.enter_context(web.guest(OTHER))
+            asks.sendall(HEAD + b"Connection: close\r\n\r\n")
+            for _ in range(15):
+                stack.enter_context(web.guest(OTHER))
+        assert b" 200 OK" in read_all(asks)
+
+
 def test_one_that_has_to_go_before_it_is_there_is_closed_too() -> None:
     """Else it is counted out and held for ever: nobody looks at it any more."""
     with served(connections=4, connections_each=3) as web, ExitStack() as stack:
-        go_on = threading.Event()
-        web.web._guests._loop.call_soon_threadsafe(go_on.wait, 20)
-        try:
+        with at_once(web):
             crowd = [stack.enter_context(web.guest(OTHER)) for _ in range(3)]
             others = [stack.enter_context(web.guest(source)) for source in ("127.0.0.3", "127.0.0.4")]
-        finally:
-            go_on.set()  # all five are accepted in one go
         eventually(lambda: any(map(closed, crowd)), "one of the most is closed")
         assert sum(map(closed, crowd)) == 1
         assert not any(map(closed, others))
