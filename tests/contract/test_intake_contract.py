@@ -463,7 +463,7 @@ def test_a_history_is_the_same_on_both_paths(request: pytest.FixtureRequest, tmp
 @pytest.mark.full
 def test_offsets_without_records_on_both_paths(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """A feed that uses transactions leaves marks in the log: an offset each, also at the end, and no record."""
-    events = history(days=4, disorder=0.05)
+    events = history(days=2, disorder=0.05)
     with Site(session_kafka(request.config).bootstrap, tmp_path, QUICK) as site:
         workers = site.worker_of_each_path()
         feed = KafkaProducer(bootstrap_servers=site.bootstrap, transactional_id=site.prefix)

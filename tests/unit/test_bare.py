@@ -21,7 +21,9 @@ def test_there_are_eight_corners_and_ci_runs_two_of_them(capsys: pytest.CaptureF
     assert len(names) == len(set(names)) == 8
     assert {"12-root-plain", "13-user-java"} < set(names)
     assert set(corners.ENDS) < set(names)
-    assert "--corner 12-root-plain --corner 13-user-java" in (ROOT / ".ci" / "run").read_text()
+    ci = (ROOT / ".ci" / "run").read_text()
+    assert "bare --corner 12-root-plain\n" in ci
+    assert "bare --corner 13-user-java --only demo\n" in ci
 
 
 def test_help_has_an_example_and_needs_no_environment() -> None:
