@@ -23,7 +23,7 @@ from agents.guests import Guests, cut
 from agents.logins import Logins
 from agents.seal import Seal
 from agents.settings import WorkerError
-from streams.clock import SECOND, Micros, wall
+from streams.clock import Micros, wall
 from streams.programs import Profile
 from streams.read import Family, current
 from streams.state import ProgramState
@@ -33,8 +33,9 @@ NOW_HEADER = "X-Carewatch-Now"
 #: Bytes of the page that are made and compressed at once, and that are given to a socket at once: a page of many programs
 #: is tens of megabytes, and what a reader has not taken yet is kept for it.
 PIECE, BITE = 1 << 20, 1 << 16
-#: A page is given to all who ask within this time (microseconds); who takes longer for it than TAKE seconds is let go.
-FRESH: Micros = SECOND // 4
+#: A page is given to all who ask within this time (microseconds for each megabyte of it: a page of one city shows an event
+#: at once, one of 60 programs an eighth of a second later); who takes longer for it than TAKE seconds is let go.
+FRESH: Micros = 2_000
 TAKE = 20.0
 #: Connections that the system keeps until they are accepted: with few, a crowd at the door would keep others from it.
 BACKLOG = 1024
@@ -130,11 +131,12 @@ class Web:
             shown = (self._worker.ready, frozenset(state.profile.program for state in self._worker.owner.states()))
             page = self._pages.get((openmetrics, gzip))
             now = wall()
-            if page is None or page.shown != shown or not 0 <= now - page.now < FRESH:
+            if page is None or page.shown != shown or not 0 <= now - page.now < page.fresh:
                 with self._worker.way.taken():
                     parts = await self._collector.page(now, openmetrics=openmetrics)
                     pieces = [piece async for piece in _compressed(parts)] if gzip else list(_pieces(parts))
-                page = self._pages[openmetrics, gzip] = _Page(now, shown, pieces)
+                fresh = FRESH * sum(map(len, parts)) // 1_000_000
+                page = self._pages[openmetrics, gzip] = _Page(now, shown, fresh, pieces)
             return page
 
     async def _healthz(self, request: web.Request) -> web.Response:
@@ -147,10 +149,11 @@ class Web:
 
 
 class _Page(NamedTuple):
-    """A page of /metrics: its *now*, which programs it shows, and its bytes."""
+    """A page of /metrics: its *now*, which programs it shows, how long it is given out, and its bytes."""
 
     now: Micros
     shown: tuple[bool, frozenset[str]]
+    fresh: Micros
     pieces: list[bytes]
 
 
