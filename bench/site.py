@@ -25,6 +25,8 @@ LOAD_SHARE = 0.75
 BUSY = 50.0
 #: Seconds that events sent may take to be shown.
 SHOWN_WITHIN = 60.0
+#: Seconds that a flood may take to be shown after the quiet load beside it has ended.
+FLOOD_WITHIN = 180.0
 
 
 def time_box(run: Run, name: str, work: str, feed: Feed, path: str) -> Rate:
@@ -67,7 +69,7 @@ def measure(run: Run, feed: Feed, site: Site, name: str, work: str, within: floa
         site.rss_full_mb = worker.process.rss_mb()
         run.say(f"  {found.per_second or 0:,.0f} events/s; {site.bytes_a_call or 0:,.0f} bytes a kept call")
 
-        quiet = _load(run, worker, feed, QUIET_RATE, seconds, "q", pause=0.01)
+        quiet = _load(run, worker, feed, QUIET_RATE, seconds, "q", busy=False)
         site.quiet_rate, site.quiet_seconds = QUIET_RATE, seconds
         site.quiet_visible = spread(until_shown(quiet.sent, quiet.base, quiet.looks))
         site.quiet_scrape = spread([look.took for look in quiet.during])
@@ -86,7 +88,7 @@ def measure(run: Run, feed: Feed, site: Site, name: str, work: str, within: floa
         run.say(f"  ready {site.ready_after_kill:.1f} s after kill -9 (session timeout {site.session_timeout:g} s)")
 
         rate = LOAD_SHARE * (found.per_second or 0)
-        load = _load(run, worker, feed, rate, seconds, "l", pause=0.05)
+        load = _load(run, worker, feed, rate, seconds, "l", busy=True)
         until = max(times[-1] for times in load.sent.values())
         site.load_rate, site.load_seconds = load.rate, seconds
         site.load_visible = spread(list(age_of_newest(load.sent, load.base, load.looks, BUSY, until)))
@@ -132,16 +134,16 @@ def _flood(run: Run, worker: Worker, feed: Feed, count: int, seconds: float) -> 
 
     producer = _producer(run, feed, "f", "--events", str(count), "--only", busiest)
     try:
-        load = _load(run, worker, feed, QUIET_RATE, seconds, "o", 0.01, "--skip", busiest, base=counts)
+        load = _load(run, worker, feed, QUIET_RATE, seconds, "o", True, "--skip", busiest, base=counts)
         looks = list(load.looks)
-        give_up = time.monotonic() + SHOWN_WITHIN
+        give_up = time.monotonic() + FLOOD_WITHIN
         while many(looks[-1]) < count and time.monotonic() < give_up:
-            _look(worker, looks, QUIET_RATE, 0.01)
+            _look(worker, looks, busy=True)
     finally:
         producer.end()
     if many(looks[-1]) < count:
         raise StackError(
-            f"{count:,} events of {busiest} were not shown in {SHOWN_WITHIN:g} s: {producer.child.log_tail()}"
+            f"{count:,} events of {busiest} were not shown in {FLOOD_WITHIN:g} s: {producer.child.log_tail()}"
         )
     begun = next(look.now for look in looks if many(look))
     ended = next(look.now for look in looks if many(look) >= count)
@@ -162,7 +164,7 @@ def _load(
     rate: float,
     seconds: float,
     mark: str,
-    pause: float,
+    busy: bool,
     *options: str,
     base: Mapping[Key, int] | None = None,
 ) -> Load:
@@ -176,7 +178,7 @@ def _load(
     looks: list[Look] = []
     try:
         while producer.child.alive:
-            _look(worker, looks, rate, pause)
+            _look(worker, looks, busy)
     finally:
         producer.end()
     if producer.child.returncode != 0:
@@ -195,7 +197,7 @@ def _load(
     wanted = sum(len(times) for times in sent.values())
     give_up = time.monotonic() + SHOWN_WITHIN
     while shown(looks[-1]) < wanted and time.monotonic() < give_up:
-        _look(worker, looks, rate, pause)
+        _look(worker, looks, busy)
     if left := wanted - shown(looks[-1]):
         raise StackError(f"{left:,} of {wanted:,} events at {rate:,.0f}/s were not shown in {SHOWN_WITHIN:g} s")
     during = [look for look in looks if first <= look.asked <= last]
@@ -204,9 +206,9 @@ def _load(
     return Load(sent, base, looks, during, wanted / max(last - first, 1e-9), sent_by_then - shown(final))
 
 
-def _look(worker: Worker, looks: list[Look], rate: float, pause: float) -> None:
+def _look(worker: Worker, looks: list[Look], busy: bool) -> None:
     looks.append(worker.look())
-    time.sleep(max(pause, 2 * looks[-1].took if rate > QUIET_RATE else 0))
+    time.sleep(max(0.05, 2 * looks[-1].took) if busy else 0.01)
 
 
 def _say(run: Run, what: str, found: Spread | None) -> None:
