@@ -49,14 +49,20 @@ def test_a_slow_client_holds_events_up_for_so_long_only(monkeypatch: pytest.Monk
     assert asyncio.run(run()) == ["event", "event", "event", "scrape"]
 
 
-def test_scrape_upon_scrape_leaves_half_of_the_time_to_events() -> None:
+def test_scrape_upon_scrape_leaves_half_of_the_time_to_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "HELD", 1000.0)  # the steps below are so long that no slow machine adds to them
+
     async def run() -> list[str]:
+        loop = asyncio.get_running_loop()
+        now, ahead = loop.time, 0.0
+        monkeypatch.setattr(loop, "time", lambda: now() + ahead)
         way, log = RightOfWay(), list[str]()
         with way.taken():
-            await asyncio.sleep(0.05)
-        with way.taken():
+            ahead += 500
+        ahead += 300
+        with way.taken():  # too soon
             await _events(way, log, 1)
-        await asyncio.sleep(0.06)
+        ahead += 300
         await _scrape(way, log, 1)
         return log
 
