@@ -32,6 +32,21 @@ class Feeds:
         return bool(done)
 
 
+class Clock:
+    """The loop's clock, which goes on by itself and can be moved."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of the loop that runs."""
+        loop = asyncio.get_running_loop()
+        now, self._ahead = loop.time, 0.0
+        monkeypatch.setattr(loop, "time", lambda: now() + self._ahead)
+
+    async def pass_by(self, seconds: float) -> None:
+        """Whoever waits looks once at least."""
+        self._ahead += seconds
+        await asyncio.sleep(order.LOOK)
+
+
 def test_waits_for_a_poll_of_the_statuses() -> None:
     async def run() -> None:
         feeds = Feeds()
@@ -120,66 +135,65 @@ def test_offsets_that_are_no_records_do_not_hold_it_up() -> None:
 
 
 def test_gives_up_when_nothing_moves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(order, "PATIENCE", 0.02)
-
     async def run() -> None:
-        assert await Feeds().passes()
+        clock, feeds = Clock(monkeypatch), Feeds()
+        task = asyncio.create_task(feeds.order.earlier_first("dispatch", 0, 5))
+        await clock.pass_by(0)
+        assert not task.done()
+        await clock.pass_by(order.PATIENCE)
+        await asyncio.wait_for(task, 60)
 
     asyncio.run(run())
 
 
 def test_waits_while_the_statuses_of_other_partitions_are_applied(monkeypatch: pytest.MonkeyPatch) -> None:
     """Was: gave up after five seconds of a backlog in which the other partitions' statuses came first."""
-    monkeypatch.setattr(order, "PATIENCE", 0.05)
-    monkeypatch.setattr(order, "LONGEST", 0.5)
 
     async def run() -> None:
-        feeds = Feeds()
+        clock, feeds = Clock(monkeypatch), Feeds()
         feeds.progress["status"] = Progress(8, 8, 1000, 7)
         feeds.order.handled("status", 0, 3)
+        now = asyncio.get_running_loop().time
+        started = now()
         task = asyncio.create_task(feeds.order.earlier_first("dispatch", 0, 5))
-        started = asyncio.get_running_loop().time()
         offset = 0
         while not task.done():
             feeds.order.handled("status", 1, offset := offset + 1)
-            await asyncio.sleep(0.005)
-        assert asyncio.get_running_loop().time() - started >= 0.5  # and not for ever
+            await clock.pass_by(1)
+        assert now() - started >= order.LONGEST  # and not for ever
 
     asyncio.run(run())
 
 
 def test_followups_wait_while_dispatch_waits_for_statuses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Was: in a backlog of statuses no call moves, so follow-ups went before the calls that open their cases."""
-    monkeypatch.setattr(order, "PATIENCE", 0.05)
 
     async def run() -> None:
-        feeds = Feeds()
+        clock, feeds = Clock(monkeypatch), Feeds()
         feeds.progress["followup"] = Progress(3, 3, 1000, 2)
         task = asyncio.create_task(feeds.order.earlier_first("followup", 0, 2))
         for offset in range(60):
             feeds.order.handled("status", 0, offset)
-            await asyncio.sleep(0.005)
+            await clock.pass_by(1)
         assert not task.done()
         feeds.order.handled("dispatch", 0, 9)
-        await asyncio.wait_for(task, 1)
+        await asyncio.wait_for(task, 60)
 
     asyncio.run(run())
 
 
 def test_followups_do_not_wait_for_ever_for_calls_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """The statuses of a live feed always move; that says nothing of calls whose partition has no leader."""
-    monkeypatch.setattr(order, "PATIENCE", 0.05)
-    monkeypatch.setattr(order, "LONGEST", 0.1)
 
     async def run() -> None:
-        feeds = Feeds()
+        clock, feeds = Clock(monkeypatch), Feeds()
         feeds.progress["followup"] = Progress(3, 3, 1000, 2)
         task = asyncio.create_task(feeds.order.earlier_first("followup", 0, 2))
         for offset in range(400):
             feeds.order.handled("status", 0, offset)
             if task.done():
                 break
-            await asyncio.sleep(0.005)
+            await clock.pass_by(1)
         assert task.done()
 
     asyncio.run(run())
@@ -187,18 +201,18 @@ def test_followups_do_not_wait_for_ever_for_calls_that_cannot_be_read(monkeypatc
 
 def test_a_broker_that_is_away_is_no_feed_that_lags(monkeypatch: pytest.MonkeyPatch) -> None:
     """Was: calls that were fetched before a broker went away went on after five seconds, without their statuses."""
-    monkeypatch.setattr(order, "PATIENCE", 0.5)
-    monkeypatch.setattr(order, "AWAY", 0.02)
 
     async def run() -> None:
-        feeds = Feeds()
-        feeds.silence = 1.0
+        clock, feeds = Clock(monkeypatch), Feeds()
+        feeds.silence = 1000.0
         task = asyncio.create_task(feeds.order.earlier_first("dispatch", 0, 5))
-        done, _ = await asyncio.wait([task], timeout=0.7)
-        assert not done
+        for _ in range(20):
+            await clock.pass_by(1)
+        assert not task.done()
         feeds.silence = 0.0  # it is back, and other partitions come first: the time counts from here
-        done, _ = await asyncio.wait([task], timeout=0.05)
-        assert not done
-        await asyncio.wait_for(task, 5)
+        await clock.pass_by(1)
+        assert not task.done()
+        await clock.pass_by(order.PATIENCE)
+        await asyncio.wait_for(task, 60)
 
     asyncio.run(run())
