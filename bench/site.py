@@ -198,7 +198,7 @@ def _load(
     give_up = time.monotonic() + SHOWN_WITHIN
     while shown(looks[-1]) < wanted and time.monotonic() < give_up:
         _look(worker, looks, busy)
-    if left := wanted - shown(looks[-1]):
+    if (left := wanted - shown(looks[-1])) > 0:
         raise StackError(f"{left:,} of {wanted:,} events at {rate:,.0f}/s were not shown in {SHOWN_WITHIN:g} s")
     during = [look for look in looks if first <= look.asked <= last]
     final = (during or looks)[-1]
