@@ -19,6 +19,18 @@ from carewatch.settings import PROGRAMS
 from streams.programs import load_all
 
 
+def guest_of(address: tuple[str, int], source: str, small: bool = False) -> socket.socket:
+    """A connection to a web; `small`: it takes a few kilobytes until it reads."""
+    guest = socket.socket()
+    if small:
+        guest.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    guest.settimeout(20)
+    guest.bind((source, 0))
+    with contextlib.suppress(ConnectionError):  # refused so soon that the connection was never seen
+        guest.connect(address)
+    return guest
+
+
 class Served:
     """The address of a web, and its parts to look into."""
 
@@ -29,14 +41,7 @@ class Served:
 
     def guest(self, source: str = "127.0.0.1", small: bool = False) -> socket.socket:
         """A connection; `small`: it takes a few kilobytes until it reads."""
-        guest = socket.socket()
-        if small:
-            guest.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        guest.settimeout(20)
-        guest.bind((source, 0))
-        with contextlib.suppress(ConnectionError):  # refused so soon that the connection was never seen
-            guest.connect((self.host, self.port))
-        return guest
+        return guest_of((self.host, self.port), source, small)
 
     def ask(self, request: bytes, source: str = "127.0.0.1") -> bytes:
         """All that comes until the web closes the connection."""

@@ -10,6 +10,7 @@ from agents import order
 from agents.order import Order
 from agents.transport import Progress
 from streams.events import TOPICS, Topic
+from tests.unit.loop_clock import LoopClock
 
 
 class Feeds:
@@ -30,21 +31,6 @@ class Feeds:
         if not done:
             task.cancel()
         return bool(done)
-
-
-class Clock:
-    """The loop's clock, which goes on by itself and can be moved."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Of the loop that runs."""
-        loop = asyncio.get_running_loop()
-        now, self._ahead = loop.time, 0.0
-        monkeypatch.setattr(loop, "time", lambda: now() + self._ahead)
-
-    async def pass_by(self, seconds: float) -> None:
-        """Whoever waits looks once at least."""
-        self._ahead += seconds
-        await asyncio.sleep(order.LOOK)
 
 
 def test_waits_for_a_poll_of_the_statuses() -> None:
@@ -136,7 +122,7 @@ def test_offsets_that_are_no_records_do_not_hold_it_up() -> None:
 
 def test_gives_up_when_nothing_moves(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> None:
-        clock, feeds = Clock(monkeypatch), Feeds()
+        clock, feeds = LoopClock(monkeypatch), Feeds()
         task = asyncio.create_task(feeds.order.earlier_first("dispatch", 0, 5))
         await clock.pass_by(0)
         assert not task.done()
@@ -150,7 +136,7 @@ def test_waits_while_the_statuses_of_other_partitions_are_applied(monkeypatch: p
     """Was: gave up after five seconds of a backlog in which the other partitions' statuses came first."""
 
     async def run() -> None:
-        clock, feeds = Clock(monkeypatch), Feeds()
+        clock, feeds = LoopClock(monkeypatch), Feeds()
         feeds.progress["status"] = Progress(8, 8, 1000, 7)
         feeds.order.handled("status", 0, 3)
         now = asyncio.get_running_loop().time
@@ -169,7 +155,7 @@ def test_followups_wait_while_dispatch_waits_for_statuses(monkeypatch: pytest.Mo
     """Was: in a backlog of statuses no call moves, so follow-ups went before the calls that open their cases."""
 
     async def run() -> None:
-        clock, feeds = Clock(monkeypatch), Feeds()
+        clock, feeds = LoopClock(monkeypatch), Feeds()
         feeds.progress["followup"] = Progress(3, 3, 1000, 2)
         task = asyncio.create_task(feeds.order.earlier_first("followup", 0, 2))
         for offset in range(60):
@@ -186,7 +172,7 @@ def test_followups_do_not_wait_for_ever_for_calls_that_cannot_be_read(monkeypatc
     """The statuses of a live feed always move; that says nothing of calls whose partition has no leader."""
 
     async def run() -> None:
-        clock, feeds = Clock(monkeypatch), Feeds()
+        clock, feeds = LoopClock(monkeypatch), Feeds()
         feeds.progress["followup"] = Progress(3, 3, 1000, 2)
         task = asyncio.create_task(feeds.order.earlier_first("followup", 0, 2))
         for offset in range(400):
@@ -203,7 +189,7 @@ def test_a_broker_that_is_away_is_no_feed_that_lags(monkeypatch: pytest.MonkeyPa
     """Was: calls that were fetched before a broker went away went on after five seconds, without their statuses."""
 
     async def run() -> None:
-        clock, feeds = Clock(monkeypatch), Feeds()
+        clock, feeds = LoopClock(monkeypatch), Feeds()
         feeds.silence = 1000.0
         task = asyncio.create_task(feeds.order.earlier_first("dispatch", 0, 5))
         for _ in range(20):

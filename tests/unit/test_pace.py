@@ -8,6 +8,7 @@ import pytest
 
 from agents import pace
 from agents.pace import RightOfWay
+from tests.unit.loop_clock import LoopClock
 
 
 async def _events(way: RightOfWay, log: list[str], count: int) -> None:
@@ -53,16 +54,13 @@ def test_scrape_upon_scrape_leaves_half_of_the_time_to_events(monkeypatch: pytes
     monkeypatch.setattr(pace, "HELD", 1000.0)  # the steps below are so long that no slow machine adds to them
 
     async def run() -> list[str]:
-        loop = asyncio.get_running_loop()
-        now, ahead = loop.time, 0.0
-        monkeypatch.setattr(loop, "time", lambda: now() + ahead)
-        way, log = RightOfWay(), list[str]()
+        clock, way, log = LoopClock(monkeypatch), RightOfWay(), list[str]()
         with way.taken():
-            ahead += 500
-        ahead += 300
+            clock.move(500)
+        clock.move(300)
         with way.taken():  # too soon
             await _events(way, log, 1)
-        ahead += 300
+        clock.move(300)
         await _scrape(way, log, 1)
         return log
 
