@@ -35,7 +35,7 @@ from agents.store import RECOVERY_BUFFER, Table
 from agents.transport import MAX_BATCH, Consumer, Progress, TableManager, Transport, Untouched
 from agents.turns import MOST, Turns
 from streams.clock import SECOND, wall
-from streams.events import TOPICS, Topic
+from streams.events import IN_ORDER, TOPICS, Topic
 from streams.programs import Profile, digest
 
 log = structlog.get_logger()
@@ -70,6 +70,7 @@ class App(faust.App):
         transport = Transport(self.conf.broker_consumer, self)
         transport.fetch_wait_ms = int(self.ours.fetch_wait * 1000)
         transport.batched = self.ours.batched
+        transport.asked_last = {self.ours.topic(topic): -place for place, topic in enumerate(IN_ORDER, 1)}
         transport.lease = self.lease
         transport.recovered, transport.begin, transport.lost = self.recovered, self.begin, self.lost
         return transport

@@ -21,7 +21,7 @@ log = structlog.get_logger()
 #: Seconds to wait while nothing moves: a feed that cannot be read must not hold up the others for longer.
 PATIENCE = 5.0
 #: Seconds to wait while those of other partitions move, for each topic that is waited for in turn: in a backlog they may
-#: come first, a hundred thousand of them.
+#: come first, a hundred thousand of them. So long too for records that are here and not applied yet: it is we who are slow.
 LONGEST = 60.0
 #: Seconds without an answer to any fetch after which the broker is away: nothing can move, and the time does not count.
 #: One that is there answers many times a second, also where there is nothing to read (`Settings.fetch_wait`).
@@ -102,7 +102,8 @@ class Order:
             done = self._next(before, partition)
             if done != seen:
                 idle_since, seen = now(), done
-            if (made := sum(self._steps[each] for each in chain)) != steps:
+            made = sum(self._steps[each] for each in chain)
+            if made != steps or (other is not None and (other.fetched or done <= other.last)):
                 stuck_since, steps = now(), made
             if end is not None and other is not None and self._applied(before, partition, other, end):
                 break

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, NamedTuple, TypeVar, cast
 
 import faust
@@ -48,6 +48,7 @@ class Progress(NamedTuple):
     end: int  # of what can be read of the log
     polled_at: int  # milliseconds since the epoch
     last: int  # offset of the last record that we were given; -1: none
+    fetched: bool = False  # whether records that we were not given yet have come
 
 
 class Untouched(faust.Schema[Any, Any]):
@@ -115,27 +116,33 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             await joined(*args)
 
         coordinator._do_heartbeat, coordinator._on_join_complete = heartbeat, join_complete
-        if cast(Transport, self.transport).batched:
-            self._read_light(cast(Any, self._consumer)._fetcher)
+        self._fetch_our_way(cast(Any, self._consumer)._fetcher)
 
     async def _give_up(self) -> None:
         await cast(Any, self._consumer).stop()
 
-    def _read_light(self, fetcher: Any) -> None:
-        """Leave out the object that aiokafka makes of each record: it costs more than to read it, and three fields do.
+    def _fetch_our_way(self, fetcher: Any) -> None:
+        """Ask for statuses after calls, and for calls after cases; in batches, leave out an object a record.
 
-        A record of a batch has offset, timestamp, key, value and headers; topic and partition are the message's.
+        A broker looks at the topics of a request one after another, and aiokafka shuffles them: a call that came meanwhile
+        would be there without the status that came before it.
+
+        The object that aiokafka makes of each record costs more than to read it, and three fields do. A record of a
+        batch has offset, timestamp, key, value and headers; topic and partition are the message's.
         """
         fetch = fetcher._proc_fetch_request
+        transport = cast(Transport, self.transport)
 
-        async def light(*args: Any) -> Any:
-            woken = await fetch(*args)
-            for found in fetcher._records.values():
-                if isinstance(found, FetchResult) and found._partition_records is not None:
-                    found._partition_records._consumer_record = _as_it_is
+        async def ours(assignment: Any, node: int, request: Any) -> Any:
+            request.topics.sort(key=lambda asked: transport.asked_last.get(asked[0], 0))
+            woken = await fetch(assignment, node, request)
+            if transport.batched:
+                for found in fetcher._records.values():
+                    if isinstance(found, FetchResult) and found._partition_records is not None:
+                        found._partition_records._consumer_record = _as_it_is
             return woken
 
-        fetcher._proc_fetch_request = light
+        fetcher._proc_fetch_request = ours
 
     async def _fetch_records(
         self,
@@ -184,7 +191,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         state = assignment.state_value(tp)
         if state is None or state.highwater is None or not state.has_valid_position:
             return None
-        return Progress(state.position, readable_end(state.highwater, state.lso), state.timestamp, -1)
+        # the consumer's thread goes on meanwhile: the records are not newer than the time, and the end is not older
+        position, polled_at = state.position, state.timestamp
+        fetched = isinstance(cast(Any, self._consumer)._fetcher._records.get(tp), FetchResult)
+        return Progress(position, readable_end(state.highwater, state.lso), polled_at, -1, fetched)
 
     def silence(self) -> float:
         """Seconds since a broker last answered a fetch of an assigned partition; before the first answer since the epoch."""
@@ -448,6 +458,8 @@ class Transport(driver.Transport):
     Producer = Producer
     fetch_wait_ms = 500
     batched = False
+    #: Input topics by name: the higher, the later the broker is asked for it in one request.
+    asked_last: Mapping[str, int] = {}
     lease: Lease
     #: Whether the states of our partitions are there.
     recovered: Callable[[], bool]

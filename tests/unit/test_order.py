@@ -132,6 +132,32 @@ def test_gives_up_when_nothing_moves(monkeypatch: pytest.MonkeyPatch) -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize(
+    "statuses",
+    [
+        Progress(0, 8, 1000, -1, fetched=True),  # in the consumer's buffer
+        Progress(8, 8, 1000, 7),  # given to us, not applied yet
+        Progress(0, 8, 999, -1, fetched=True),  # in the buffer, so that there was no newer fetch
+    ],
+)
+def test_statuses_that_are_here_are_waited_for_by_a_machine_that_is_slow(
+    statuses: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Was: calls went on without them after five seconds in which a busy machine handed out the calls of one poll."""
+
+    async def run() -> None:
+        clock, feeds = LoopClock(monkeypatch), Feeds()
+        feeds.progress["status"] = statuses
+        task = asyncio.create_task(feeds.order.earlier_first("dispatch", 0, 5))
+        for _ in range(5):
+            await clock.pass_by(order.PATIENCE)
+            assert not task.done()
+        await clock.pass_by(order.LONGEST)  # not for ever
+        await asyncio.wait_for(task, 60)
+
+    asyncio.run(run())
+
+
 def test_waits_while_the_statuses_of_other_partitions_are_applied(monkeypatch: pytest.MonkeyPatch) -> None:
     """Was: gave up after five seconds of a backlog in which the other partitions' statuses came first."""
 

@@ -11,6 +11,7 @@ from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.producer.sender import Sender
+from aiokafka.protocol.fetch import FetchRequest
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.stores.memory import Store as MemoryStore
 from faust.tables.recovery import Recovery
@@ -75,6 +76,7 @@ def test_name_is_there(owner: type, name: str) -> None:
         (FetchResult.__init__, "self._partition_records"),
         (PartitionRecords._unpack_records, "self._consumer_record(tp, record)"),
         (Fetcher._fetch_requests_routine, "self._proc_fetch_request"),
+        (FetchRequest.build, "self._topics"),
         (BaseConsumer.__init__, "_read_offset"),
         (BaseConsumer.__init__, "_acked_index"),
         (BaseConsumer.__init__, "_buffered_partitions"),
