@@ -6,7 +6,7 @@ const HOUR = 3600;
 class CareTrend extends HTMLElement {
   #since = el("small");
   #key = el("p", { class: "key" });
-  #canvas = el("div", { class: "chart", role: "img" });
+  #canvas = el("div", { class: "chart" }); // a picture once there is something to say of it
   #plot = null;
   #shown = null;
 
@@ -24,6 +24,7 @@ class CareTrend extends HTMLElement {
     const enough = trend.times.length > 1;
     this.#since.textContent = ` ${from(trend, zone)}`;
     this.#key.replaceChildren(...lines.map((line) => el("span", { class: `key-${line.color}` }, line.word)));
+    this.#canvas.setAttribute("role", "img");
     this.#canvas.setAttribute("aria-label", this.#spoken(trend, lines, zone));
     this.#plot?.destroy();
     this.#plot = null;
