@@ -12,7 +12,7 @@ from tests.accidents.waiting import once_equal
 from tests.integration.harness import Site, Worker, check, eventually, history, shares
 
 #: Seconds in which a worker has to say what happened to its topics.
-SEEN = 60.0
+SEEN = 15.0
 
 
 def inputs(site: Site) -> list[str]:

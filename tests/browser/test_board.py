@@ -97,10 +97,11 @@ def test_the_numbers_are_those_of_the_metrics(floor: Floor, open_page: Open) -> 
             if (have := summed(numbers, program, of)) != float(value)
         ]
 
-    eventually(lambda: not wrong(), "the page and /metrics to agree")
+    eventually(lambda: not wrong(), "the page and /metrics to agree", timeout=5)
+    assert not wrong()
 
 
-def test_an_event_changes_the_page_without_being_asked(floor: Floor, open_page: Open) -> None:
+def test_an_event_changes_the_page_within_two_seconds(floor: Floor, open_page: Open) -> None:
     site, worker = floor
     page = shown(open_page(worker.url))
     before = int(waiting(page, "seattle"))
@@ -109,8 +110,10 @@ def test_an_event_changes_the_page_without_being_asked(floor: Floor, open_page: 
     began = time.monotonic()
     site.send([CallReceived(id=f"r{at:%f}", call_type="wellness_check", area="downtown", **call)])  # type: ignore[arg-type]  # a dict of its own fields
     tile = page.locator("#program-seattle .tile").first.locator(".number")
-    expect(tile).to_have_text(str(before + 1), timeout=30_000)
-    print(f"\nevent to page: {(time.monotonic() - began) * 1000:.0f} ms")  # noqa: T201  # for its reader
+    expect(tile).to_have_text(str(before + 1), timeout=5000)
+    took = time.monotonic() - began
+    print(f"\nevent to page: {took * 1000:.0f} ms")  # noqa: T201  # for its reader
+    assert took < 2
     expect(page.locator("#program-seattle td .wait").first).to_have_text(re.compile(r"^\d+(:\d\d){1,2}$"))
     site.send([CallClosed(id=f"c{at:%f}", outcome="cancelled", **call)])  # type: ignore[arg-type]  # as above
     expect(tile).to_have_text(str(before))
