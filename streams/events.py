@@ -41,6 +41,8 @@ UnitStatusCode = Literal[
 Topic = Literal["dispatch", "status", "followup"]
 CaseKind = Literal["encounter", "overdose", "case_management"]
 AttemptResult = Literal["completed", "no_contact", "declined"]
+Channel = Literal["in_person", "phone", "video"]
+ReferralResult = Literal["offered", "accepted", "declined", "completed"]
 
 TOPICS: tuple[Topic, ...] = get_args(Topic)
 #: Each may ask for what those before it say, and for nothing else: docs/decisions/0003-statuses-first.md.
