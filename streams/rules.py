@@ -108,7 +108,12 @@ class Rules:
 
     def changes(self, after: Micros) -> Micros:
         """The first time after this one at which `working`, `open` or `planned` of any team may change: hours, plans, midnight."""
-        times = self._changes[self.day(after)]
+        day = self.day(after)
+        times = self._changes[day]
+        if (
+            after >= times[-1]
+        ):  # clocks went back past midnight: it is the day before once more (Newfoundland, until 2011)
+            times = self._changes[day + 1]
         return times[bisect_right(times, after)]
 
     def target(self, team: str, interval: Interval, day: int) -> Micros | None:
