@@ -63,7 +63,7 @@ def served(care: Sequence[Work], contacts: Sequence[Reached], outcome: str | Non
 
 def team_of_call(care: Sequence[Work], contacts: Sequence[Reached]) -> str:
     """The team of a call: of the first CARE unit there, else of the first contact, else of the first unit sent."""
-    if len(care) == 1 and (care[0].served_in >= 0 or not contacts and not care[0].cancelled):
+    if len(care) == 1 and (care[0].served_in >= 0 or (not contacts and not care[0].cancelled)):
         return care[0].team  # most calls
     for kinds in _THERE:
         there = [(at, work.unit.unit, work.team) for work in care if (at := _first_of(work, kinds)) is not None]

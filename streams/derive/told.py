@@ -182,7 +182,7 @@ class Told:
 
     # --- the call itself ------------------------------------------------------------------------------------
 
-    def take_received(self, said: Received) -> None:
+    def _take_received(self, said: Received) -> None:
         if self.received is None:
             self.received = said.at
         self.area = self._label("area", said.area, said.at)
@@ -192,7 +192,7 @@ class Told:
         if said.scheduled_for is not None:
             self.scheduled_for = said.scheduled_for
 
-    def take_triaged(self, said: Triaged) -> None:
+    def _take_triaged(self, said: Triaged) -> None:
         if said.eligible and self.triaged is False and self.eligible_again is None:
             self.eligible_again = said.at
         self.triaged = said.eligible
@@ -201,7 +201,7 @@ class Told:
         if said.call_type is not None:
             self.call_type = self._label("call_type", said.call_type, said.at)
 
-    def take_closed(self, said: Closed) -> None:
+    def _take_closed(self, said: Closed) -> None:
         spell = self.spells[-1]
         self._end(spell)
         if spell.closed is None:
@@ -218,23 +218,23 @@ class Told:
         if said.involuntary is not None:
             self.involuntary = said.involuntary, said.at
 
-    def take_reopened(self, said: Reopened) -> None:
+    def _take_reopened(self, said: Reopened) -> None:
         if self.spells[-1].ended:
             self.spells.append(Spell(said.at))
 
-    def take_merged(self, said: Merged) -> None:
+    def _take_merged(self, said: Merged) -> None:
         undone = self._is_reopened_after(said)
-        if (
-            said.into == self._id
-            or not undone
-            and (self._into is None or self.merged is not None and said.into != self._into)
-        ):
+        if said.into == self._id or not (undone or self._may_hold(said)):
             self.ignored_merges.append(said.at)
             return
         if not undone and said.into == self._into and self.merged is None:
             self.merged = said.at
         self._end(self.spells[-1])
         self.spells[-1].by_word_only = True
+
+    def _may_hold(self, said: Merged) -> bool:
+        """Whether it is the merge that holds or one that this replaced, and not one that was passed over."""
+        return self._into is not None and (self.merged is None or said.into == self._into)
 
     def _end(self, spell: Spell) -> None:
         if not spell.ended:
@@ -249,23 +249,23 @@ class Told:
 
     # --- units and contacts ---------------------------------------------------------------------------------
 
-    def take_dispatched(self, said: Dispatched) -> None:
+    def _take_dispatched(self, said: Dispatched) -> None:
         unit = self._arrive(said)
         if said.team is not None:
             unit.team = self._label("team", said.team, said.at)
 
-    def take_on_the_way(self, said: EnRoute | OnScene) -> None:
+    def _take_on_the_way(self, said: EnRoute | OnScene) -> None:
         self._arrive(said)
 
-    def take_point(self, said: UnitPoint) -> None:
+    def _take_point(self, said: UnitPoint) -> None:
         self._point(said)
 
-    def take_transport(self, said: Transporting | AtDestination) -> None:
+    def _take_transport(self, said: Transporting | AtDestination) -> None:
         if said.destination is not None:
             self._label("destination", said.destination, said.at)
         self._point(said)
 
-    def take_contact(self, said: Contact) -> None:
+    def _take_contact(self, said: Contact) -> None:
         team = None if said.team is None else self._label("team", said.team, said.at)
         unit = None if said.unit is None else self._unit(said.unit, said.at)
         in_person = said.channel == "in_person"
@@ -296,7 +296,7 @@ class Told:
 
     # --- counted things -------------------------------------------------------------------------------------
 
-    def take_counted(self, said: PoliceRequested | Force | Needles | Referral) -> None:
+    def _take_counted(self, said: PoliceRequested | Force | Needles | Referral) -> None:
         if type(said) is Referral:
             self._label("service", said.service, said.at)
         self.counted.append(said)
@@ -324,26 +324,26 @@ def asks_into(said: Sequence[AnyOfCall]) -> list[str]:
 
 _Takes = dict[type[Said], Callable[[Told, Any], None]]
 _TAKES_OF_A_MERGED_CALL: Final[_Takes] = {
-    Received: Told.take_received,
-    Triaged: Told.take_triaged,
-    Closed: Told.take_closed,
-    Reopened: Told.take_reopened,
-    Merged: Told.take_merged,
+    Received: Told._take_received,
+    Triaged: Told._take_triaged,
+    Closed: Told._take_closed,
+    Reopened: Told._take_reopened,
+    Merged: Told._take_merged,
 }
 _TAKES: Final[_Takes] = {
     **_TAKES_OF_A_MERGED_CALL,
-    Dispatched: Told.take_dispatched,
-    EnRoute: Told.take_on_the_way,
-    OnScene: Told.take_on_the_way,
-    Staged: Told.take_point,
-    Transporting: Told.take_transport,
-    AtDestination: Told.take_transport,
-    Cleared: Told.take_point,
-    Cancelled: Told.take_point,
-    Contact: Told.take_contact,
-    PoliceRequested: Told.take_counted,
-    Force: Told.take_counted,
-    Needles: Told.take_counted,
-    Referral: Told.take_counted,
+    Dispatched: Told._take_dispatched,
+    EnRoute: Told._take_on_the_way,
+    OnScene: Told._take_on_the_way,
+    Staged: Told._take_point,
+    Transporting: Told._take_transport,
+    AtDestination: Told._take_transport,
+    Cleared: Told._take_point,
+    Cancelled: Told._take_point,
+    Contact: Told._take_contact,
+    PoliceRequested: Told._take_counted,
+    Force: Told._take_counted,
+    Needles: Told._take_counted,
+    Referral: Told._take_counted,
 }
 assert _TAKES.keys() == set(get_args(AnyOfCall)), "a statement about a call that the walk passes over"
