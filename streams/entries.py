@@ -77,8 +77,8 @@ class Call(msgspec.Struct, array_like=True, frozen=True, gc=False, omit_defaults
     received: Micros | None = None
     closed: Micros | None = None
     outcome: str | None = None  # a label, `unrecorded` where a close told none; None: never closed
-    result: str | None = None  # None: never closed, or what units did says it (`asks`)
-    asks: Asks | None = None
+    result: str | None = None  # None: never closed
+    asks: Asks | None = None  # what statuses of units were asked for the result: when these change, it may
     #: Since when it was eligible at first: hours and units are judged then.
     eligible_since: Micros | None = None
     eligible: bool = True

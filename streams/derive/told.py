@@ -1,0 +1,349 @@
+"""What is told of a call, sorted by what it is about: one walk through the statements that hold.
+
+Decided here: the spells of the call, and which telling of each field holds. Source: the contract, section 3, *Order within a
+record* and *Call*; docs/meaning.md, *Spells of a call*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal, NamedTuple, get_args
+
+from streams.clock import NEVER, SECOND, Micros
+from streams.events import Agency
+from streams.programs import OTHER
+from streams.rules import Rules, UnitFacts
+from streams.said import (
+    AnyOfCall,
+    AtDestination,
+    Cancelled,
+    Cleared,
+    Closed,
+    Contact,
+    Dispatched,
+    EnRoute,
+    Force,
+    Merged,
+    Needles,
+    OnScene,
+    PoliceRequested,
+    Received,
+    Referral,
+    Reopened,
+    Said,
+    Staged,
+    Transporting,
+    Triaged,
+    UnitPoint,
+    place,
+)
+
+#: A unit that goes to a closed call reopens it, but not so soon after its close: its times are often rounded.
+GRACE: Final[Micros] = 60 * SECOND
+
+Field = Literal["area", "call_type", "team", "outcome", "service", "destination"]
+#: A point of a unit's work, and the spell of the call in which it stands.
+Point = tuple[UnitPoint | Contact, int]
+Place = tuple[Micros, int, str]
+_BEFORE_ALL: Final[Place] = (-NEVER, 0, "")
+
+
+class Spell:
+    """From where the call begins or is reopened until its first close."""
+
+    __slots__ = ("begins", "by_word_only", "closed", "ended", "outcome", "reason")
+
+    def __init__(self, begins: Micros) -> None:
+        self.begins = begins
+        self.ended = False  # by a close or by a merge
+        self.by_word_only = False  # only call_reopened undoes its end: a merge, or a close before the receipt
+        self.closed: Micros | None = None  # its first close
+        self.outcome: str | None = None  # a label: the last that its closes tell
+        self.reason: str | None = None
+
+
+class Unit:
+    """What is told of a unit on the call. `points` are in the order of the walk."""
+
+    __slots__ = ("agency", "named", "points", "team", "unit")
+
+    def __init__(self, facts: UnitFacts, named: Micros) -> None:
+        self.unit = facts.unit
+        self.agency: Agency = facts.agency or "care"
+        self.team = facts.team
+        self.named = named  # when it is first named
+        self.points: list[Point] = []
+
+
+class Reached(NamedTuple):
+    """A contact with the person. `by` is None where no unit is named, `team` where it names none."""
+
+    at: Micros
+    spell: int
+    in_person: bool
+    by: Unit | None
+    team: str | None
+
+    @property
+    def by_care(self) -> bool:
+        """Whether it is CARE's: all are but those in person by a unit of another agency."""
+        return self.by is None or not self.in_person or self.by.agency == "care"
+
+    @property
+    def of_team(self) -> str | None:
+        """The team that it names, else its unit's (see `response.team_of`)."""
+        return self.team or (None if self.by is None else self.by.team)
+
+
+class Close(NamedTuple):
+    """How a spell ended: its first close, with the outcome (a label) and reason that its closes tell last."""
+
+    at: Micros
+    outcome: str | None
+    reason: str | None
+
+
+class Told:
+    """What is told of a call.
+
+    `into` is the call that it is merged into, as told, if that merge holds. Then only what says something of the call itself
+    counts here: what is said of its units, contacts, force, needles, referrals and police requests counts for the other.
+    """
+
+    __slots__ = (
+        "_id",
+        "_into",
+        "_latest_close",
+        "_latest_reopening",
+        "_rules",
+        "_said",
+        "area",
+        "call_type",
+        "contacts",
+        "counted",
+        "eligible_again",
+        "first_close",
+        "ignored_merges",
+        "involuntary",
+        "merged",
+        "person",
+        "received",
+        "scheduled_for",
+        "source",
+        "spells",
+        "triaged",
+        "units",
+        "unmapped",
+    )
+
+    def __init__(self, id: str, said: Sequence[AnyOfCall], rules: Rules, into: str | None) -> None:
+        """Walk through the statements that hold, in order (`said.place`). There is one at least."""
+        self._id = id
+        self._said = said
+        self._rules = rules
+        self._into = into
+        self._latest_reopening: Place | None = None  # None: not looked for yet
+        self._latest_close: Micros = 0
+        self.received: Micros | None = None
+        self.area = OTHER
+        self.call_type = OTHER
+        self.source: str = OTHER
+        self.scheduled_for: Micros | None = None
+        self.triaged: bool | None = None  # as eligible or not; None: not at all
+        self.eligible_again: Micros | None = None  # the first triage as eligible after one as ineligible
+        self.spells = [Spell(said[0].at)]
+        self.first_close: Micros | None = None
+        self.merged: Micros | None = None  # into `into`
+        self.ignored_merges: list[Micros] = []
+        self.person: int | None = None
+        self.involuntary: tuple[bool, Micros] | None = None
+        self.units: dict[str, Unit] = {}
+        self.contacts: list[Reached] = []
+        self.counted: list[PoliceRequested | Force | Needles | Referral] = []
+        self.unmapped: list[tuple[Micros, Field]] = []
+        takes = _TAKES if into is None else _TAKES_OF_A_MERGED_CALL
+        for each in said:
+            take = takes.get(type(each))
+            if take is not None:
+                take(self, each)
+
+    @property
+    def spell(self) -> Spell:
+        """The spell in which the call is now, or which ended last."""
+        return self.spells[-1]
+
+    @property
+    def close(self) -> Close | None:
+        """How the call ended: the close of the last spell that one ended, also while it is reopened; None: never."""
+        for spell in reversed(self.spells):
+            if spell.closed is not None:
+                return Close(spell.closed, spell.outcome, spell.reason)
+        return None
+
+    # --- the call itself ------------------------------------------------------------------------------------
+
+    def _take_received(self, said: Received) -> None:
+        if self.received is None:
+            self.received = said.at
+        self.area = self._label("area", said.area, said.at)
+        self.call_type = self._label("call_type", said.call_type, said.at)
+        if said.source is not None:
+            self.source = said.source
+        if said.scheduled_for is not None:
+            self.scheduled_for = said.scheduled_for
+
+    def _take_triaged(self, said: Triaged) -> None:
+        if said.eligible and self.triaged is False and self.eligible_again is None:
+            self.eligible_again = said.at
+        self.triaged = said.eligible
+        if said.area is not None:
+            self.area = self._label("area", said.area, said.at)
+        if said.call_type is not None:
+            self.call_type = self._label("call_type", said.call_type, said.at)
+
+    def _take_closed(self, said: Closed) -> None:
+        spell = self.spells[-1]
+        self._end(spell)
+        if spell.closed is None:
+            spell.closed = said.at
+        if self.first_close is None:
+            self.first_close = said.at
+        self._latest_close = said.at
+        if said.outcome is not None:
+            spell.outcome = self._label("outcome", said.outcome, said.at)
+        if said.unserved_reason is not None:
+            spell.reason = said.unserved_reason.strip().casefold()
+        if said.person is not None:
+            self.person = said.person
+        if said.involuntary is not None:
+            self.involuntary = said.involuntary, said.at
+
+    def _take_reopened(self, said: Reopened) -> None:
+        if self.spells[-1].ended:
+            self.spells.append(Spell(said.at))
+
+    def _take_merged(self, said: Merged) -> None:
+        undone = self._is_reopened_after(said)
+        if said.into == self._id or not (undone or self._may_hold(said)):
+            self.ignored_merges.append(said.at)
+            return
+        if not undone and said.into == self._into and self.merged is None:
+            self.merged = said.at
+        self._end(self.spells[-1])
+        self.spells[-1].by_word_only = True
+
+    def _may_hold(self, said: Merged) -> bool:
+        """Whether it is the merge that holds or one that this replaced, and not one that was passed over."""
+        return self._into is not None and (self.merged is None or said.into == self._into)
+
+    def _end(self, spell: Spell) -> None:
+        if not spell.ended:
+            spell.ended = True
+            spell.by_word_only = self.received is None and any(type(each) is Received for each in self._said)
+
+    def _is_reopened_after(self, said: Merged) -> bool:
+        if self._latest_reopening is None:
+            reopenings = (place(each) for each in reversed(self._said) if type(each) is Reopened)
+            self._latest_reopening = next(reopenings, _BEFORE_ALL)
+        return place(said) < self._latest_reopening
+
+    # --- units and contacts ---------------------------------------------------------------------------------
+
+    def _take_dispatched(self, said: Dispatched) -> None:
+        unit = self._arrive(said)
+        if said.team is not None:
+            unit.team = self._label("team", said.team, said.at)
+
+    def _take_on_the_way(self, said: EnRoute | OnScene) -> None:
+        self._arrive(said)
+
+    def _take_point(self, said: UnitPoint) -> None:
+        self._point(said)
+
+    def _take_transport(self, said: Transporting | AtDestination) -> None:
+        if said.destination is not None:
+            self._label("destination", said.destination, said.at)
+        self._point(said)
+
+    def _take_contact(self, said: Contact) -> None:
+        team = None if said.team is None else self._label("team", said.team, said.at)
+        unit = None if said.unit is None else self._unit(said.unit, said.at)
+        in_person = said.channel == "in_person"
+        spell = len(self.spells) - 1
+        self.contacts.append(Reached(said.at, spell, in_person, unit, team))
+        if unit is not None and in_person:
+            unit.points.append((said, spell))
+
+    def _arrive(self, said: UnitPoint) -> Unit:
+        spell = self.spells[-1]
+        if spell.ended and not spell.by_word_only and said.at - self._latest_close > GRACE:
+            self.spells.append(Spell(said.at))
+        return self._point(said)
+
+    def _point(self, said: UnitPoint) -> Unit:
+        unit = self._unit(said.unit, said.at)
+        if said.agency is not None:
+            unit.agency = said.agency
+        unit.points.append((said, len(self.spells) - 1))
+        return unit
+
+    def _unit(self, name: str, at: Micros) -> Unit:
+        facts = self._rules.unit(name)
+        unit = self.units.get(facts.unit)
+        if unit is None:
+            unit = self.units[facts.unit] = Unit(facts, at)
+        return unit
+
+    # --- counted things -------------------------------------------------------------------------------------
+
+    def _take_counted(self, said: PoliceRequested | Force | Needles | Referral) -> None:
+        if type(said) is Referral:
+            self._label("service", said.service, said.at)
+        self.counted.append(said)
+
+    def _label(self, field: Field, code: str, at: Micros) -> str:
+        label = self._rules.label(field, code)
+        if label == OTHER and not self._rules.knows(field, code):
+            self.unmapped.append((at, field))
+        return label
+
+
+def asks_into(said: Sequence[AnyOfCall]) -> list[str]:
+    """The calls that a call asks to be merged into, the one that counts first: the latest, of none that was reopened since.
+
+    Which of them holds needs other calls: unknown ones, the call itself and circles are passed over.
+    """
+    asked: list[str] = []
+    for each in reversed(said):
+        if type(each) is Reopened:
+            break
+        if type(each) is Merged and each.into not in asked:
+            asked.append(each.into)
+    return asked
+
+
+_Takes = dict[type[Said], Callable[[Told, Any], None]]
+_TAKES_OF_A_MERGED_CALL: Final[_Takes] = {
+    Received: Told._take_received,
+    Triaged: Told._take_triaged,
+    Closed: Told._take_closed,
+    Reopened: Told._take_reopened,
+    Merged: Told._take_merged,
+}
+_TAKES: Final[_Takes] = {
+    **_TAKES_OF_A_MERGED_CALL,
+    Dispatched: Told._take_dispatched,
+    EnRoute: Told._take_on_the_way,
+    OnScene: Told._take_on_the_way,
+    Staged: Told._take_point,
+    Transporting: Told._take_transport,
+    AtDestination: Told._take_transport,
+    Cleared: Told._take_point,
+    Cancelled: Told._take_point,
+    Contact: Told._take_contact,
+    PoliceRequested: Told._take_counted,
+    Force: Told._take_counted,
+    Needles: Told._take_counted,
+    Referral: Told._take_counted,
+}
+assert _TAKES.keys() == set(get_args(AnyOfCall)), "a statement about a call that the walk passes over"
