@@ -15,6 +15,7 @@ Keys are `<kind>/<id>`: see KINDS.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -84,10 +85,9 @@ class Journal:
             self.records.pop(key, None)
         self.records.update(batch.stored)
 
-    @property
-    def leaving(self) -> bool:
-        """Whether a batch of records leaves with this flush."""
-        return REDO in self._stored
+    def in_order(self) -> Iterator[tuple[str, bytes]]:
+        """All records as of the last flush, in the order to store them."""
+        return iter(sorted(self.records.items(), key=lambda each: _place(each[0])))
 
     def changed(self) -> tuple[list[str], list[str]]:
         """Keys of the records whose content the books have to give: moved, and said in. Forgets them."""

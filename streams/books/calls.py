@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
 
 import msgspec
 
@@ -14,9 +14,9 @@ from streams.books.kept import Change, Kept
 from streams.books.whereabouts import KINDS, Mark, Whereabouts
 from streams.clock import NEVER, Micros
 from streams.derive.call import derive_call
-from streams.derive.past import End, Past
+from streams.derive.past import End, UnitResult
 from streams.packed import pack
-from streams.record import Effect, Record, Withdrawal
+from streams.record import KEPT, KEPT_OF_OLD, Effect, Record, Withdrawal
 from streams.rules import Rules
 from streams.said import AnyOfCall, Contact, Force, Merged, Needles, PoliceRequested, Referral, Reopened, Said, UnitPoint, place
 
@@ -63,46 +63,47 @@ class LiveCall(Kept[entries.Call]):
         self.holding: list[Said] | None = None  # its statements that hold, once they were asked for
 
 
-class UnitsPast(NamedTuple):
-    """What the statuses of units say, for `Past`."""
+class Statuses(Protocol):
+    """What the statuses of units say of calls, see `Past`."""
 
-    team: object
-    result: object
+    def team(self, unit: str, at: Micros) -> str | None:
+        """The team of the unit's last status at or before a time."""
+
+    def result(self, at: Micros, teams: tuple[str, ...]) -> UnitResult | None:
+        """Why no unit of these teams could be sent."""
 
 
 class Calls:
     """All kept calls of a program. `settle` says what became of those that were touched."""
 
-    def __init__(self, rules: Rules, whereabouts: Whereabouts, units: Past) -> None:
-        """No calls. `units` answers for statuses: `team` and `result` of `Past`."""
+    def __init__(
+        self, rules: Rules, whereabouts: Whereabouts, statuses: Statuses, records: Mapping[str, bytes]
+    ) -> None:
+        """No calls. `records`: where all of them are as of the last flush."""
         self.rules = rules
         self._whereabouts = whereabouts
-        self._units = units
-        self._packed: dict[str, bytes] = {}  # of calls that are not live
+        self._statuses = statuses
+        self._records = records
         self.live: dict[str, LiveCall] = {}
+        self._loaded: dict[str, None] = {}  # made live since the last flush
         self._said: dict[str, None] = {}  # something new was said since the last settling
         self._leaning: dict[str, None] = {}  # what they are may have changed
         self._sources: defaultdict[str, set[str]] = defaultdict(set)  # call -> those that were told to be merged into it
+        self._restoring: defaultdict[str, list[tuple[Micros, int, str | None]]] = defaultdict(list)
         self._asking: list[tuple[Micros, str]] = []  # closed calls whose result the units tell, by when they ask
 
     # --- the way in -----------------------------------------------------------------------------------------
 
     def apply(self, id: str, said: Said, now: Micros) -> Effect:
         """Put a statement about a call in its place."""
-        call = self.get(id)
-        if call is None:
-            call = self.live[id] = LiveCall(Record())
-        effect = call.record.put(said, now)
-        if effect != "duplicate" and effect != "full":
+        effect = self._make(id).record.put(said, now)
+        if effect not in ("duplicate", "full"):
             self._said[id] = None
         return effect
 
     def withdraw(self, id: str, withdrawal: Withdrawal, now: Micros) -> Effect:
         """Take back what was said about a call."""
-        call = self.get(id)
-        if call is None:
-            call = self.live[id] = LiveCall(Record())
-        effect = call.record.withdraw(*withdrawal, now)
+        effect = self._make(id).record.withdraw(*withdrawal, now)
         if effect == "withdrawn":
             self._said[id] = None
         return effect
@@ -110,15 +111,31 @@ class Calls:
     def get(self, id: str) -> LiveCall | None:
         """A kept call, made live."""
         call = self.live.get(id)
-        if call is None and (packed := self._packed.get(id)) is not None:
+        if call is None and (packed := self._records.get("call/" + id)) is not None:
             call = self.live[id] = _unpack(packed)
+            self._loaded[id] = None
+        return call
+
+    def _make(self, id: str) -> LiveCall:
+        call = self.get(id)
+        if call is None:
+            call = self.live[id] = LiveCall(Record())
+            self._loaded[id] = None
         return call
 
     def __contains__(self, id: str) -> bool:
-        return id in self.live or id in self._packed
+        return id in self.live or "call/" + id in self._records
 
-    def __len__(self) -> int:
-        return len(self._packed.keys() | self.live.keys())
+    def until(self, id: str) -> Micros | None:
+        """Until when a call is kept; NEVER: it is open; None: there is no such call."""
+        call = self.live.get(id)
+        if call is not None:
+            return NEVER if call.entry and call.entry.state == "open" else call.record.kept_until
+        packed = self._records.get("call/" + id)
+        if packed is None:
+            return None
+        head = _decode_head(packed)
+        return head.touched + (KEPT if head.fresh else KEPT_OF_OLD)  # an open one would be live
 
     def lean(self, ids: Iterable[str]) -> None:
         """These calls may be otherwise now, for something that was not said about them."""
@@ -132,21 +149,22 @@ class Calls:
 
     # --- what follows ---------------------------------------------------------------------------------------
 
-    def place(self) -> set[str]:
-        """First of the two steps of settling: units are where the statements put them. The units that were moved.
+    def place(self) -> dict[str, tuple[Micros, Micros]]:
+        """First of the two steps of settling: units are where the statements put them.
 
-        Other calls of these units may end otherwise, and their `off_duty` may hold from another time.
+        Returns the units that were moved, and from when until when. Their other calls may end otherwise, and their `off_duty`
+        may hold from another time.
         """
-        moved: set[str] = set()
+        moved: dict[str, tuple[Micros, Micros]] = {}
         targets: dict[str, None] = {}
         for id in self._said:
             call = self.live[id]
-            call.holding = list(call.record.holds())
+            call.holding = call.record.holds()
             if call.merged_into is not None or id in self._sources or any(type(s) is Merged for s in call.holding):
                 targets.update(dict.fromkeys(self._merge(id, call)))
             targets[id] = None
         for id in targets:
-            moved |= self._mark(id)
+            self._mark(id, moved)
         self._leaning.update(targets)
         self._said.clear()
         return moved
@@ -171,8 +189,8 @@ class Calls:
             return None
         into = self._final(id)
         statements = self._with_merged(id, holding) if id in self._sources else holding
-        past = _PastOf(id, self._whereabouts, self._units)
-        return derive_call(id, statements, self.rules, past, into=None if into == id else into)
+        past = _PastOf(id, self._whereabouts, self._statuses)
+        return derive_call(id, statements, self.rules, past, None if into == id else call.merged_into)
 
     def _holding(self, call: LiveCall) -> list[Said]:
         if call.holding is None:
@@ -190,29 +208,29 @@ class Calls:
 
     # --- where units were -----------------------------------------------------------------------------------
 
-    def _mark(self, id: str) -> set[str]:
-        """Put the marks of a call on the timelines of its units; the units of which some have changed."""
+    def _mark(self, id: str, moved: dict[str, tuple[Micros, Micros]]) -> None:
+        """Put the marks of a call on the timelines of its units; notes those that have changed."""
         call = self.get(id)
         if call is None:
-            return set()
+            return
         marks: dict[UnitMark, None] = {}
         if self._final(id) == id and (holding := self._holding(call)):
-            statements = self._with_merged(id, holding) if id in self._sources else holding
-            for said in statements:
+            for said in self._with_merged(id, holding) if id in self._sources else holding:
                 kind = KINDS.get(type(said))
                 if kind is not None and (unit := _unit_of(said)) is not None:
                     marks[self.rules.unit(unit).unit, said.at, kind] = None
         after = tuple(marks)
         if after == call.marks:
-            return set()
-        moved: set[str] = set()
+            return
         old, new = _by_unit(call.marks), _by_unit(after)
         for unit in old.keys() | new.keys():
-            if old[unit] != new[unit]:
-                moved.add(unit)
+            changed = set(old[unit]) ^ set(new[unit])
+            if changed:
+                times = [at for at, _ in changed]
+                first, last = moved.get(unit, (times[0], times[0]))
+                moved[unit] = min(first, *times), max(last, *times)
                 self.lean(self._whereabouts.change(unit, id, old[unit], new[unit]))
         call.marks = after
-        return moved
 
     # --- merged calls ---------------------------------------------------------------------------------------
 
@@ -298,50 +316,56 @@ class Calls:
             )
         )
 
-    def cool(self, id: str, packed: bytes) -> None:
-        """Keep a call as its record only, if it is not open."""
-        call = self.live[id]
-        if call.entry is None or call.entry.state != "open":
-            del self.live[id]
-            self._packed[id] = packed
-        else:
-            self._packed.pop(id, None)
+    def flushed(self) -> None:
+        """All is stored: only open calls stay live."""
+        for id in self._loaded:
+            call = self.live.get(id)
+            if call is not None and (call.entry is None or call.entry.state != "open"):
+                del self.live[id]
+        self._loaded.clear()
 
-    def restore(self, id: str, packed: bytes) -> entries.Call | None:
-        """Take a record in; what the call is. `placed` once all of them are there."""
+    def restore(self, id: str, packed: bytes) -> tuple[entries.Call | None, tuple[entries.Fact, ...]]:
+        """Take a record in: what the call is, and what it has taken back. When all are there: `restored`."""
         head = _decode_head(packed)
-        if head.entry is not None and head.entry.state == "open":
+        entry = head.entry
+        if entry is not None and entry.state == "open":
             self.live[id] = _unpack(packed)
-        else:
-            self._packed[id] = packed
-        for unit, mark in head.marks:
-            self._filling[unit].append(mark)
+        for unit, at, kind in head.marks:
+            self._restoring[unit].append((at, kind, id))
         if head.merged_into is not None:
             self._sources[head.merged_into].add(id)
-        if head.entry is not None and head.entry.asks is not None:
-            self._asking.append((head.entry.asks.at, id))
-        return head.entry
+        if entry is not None and entry.asks is not None:
+            self._asking.append((entry.asks.at, id))
+        return entry, head.taken
 
-    def drop(self, id: str) -> LiveCall:
-        """A call is no longer kept."""
+    def restored(self) -> None:
+        """All records are there."""
+        for unit, marks in self._restoring.items():
+            self._whereabouts.units[unit].fill(marks)
+        self._restoring.clear()
+        self._asking.sort()
+        # of merged calls and of those that they are merged into a crash may have left one behind
+        self.lean(self._sources)
+
+    def drop(self, id: str) -> tuple[entries.Call | None, tuple[entries.Fact, ...]]:
+        """A call is no longer kept; what it was, and what it has taken back."""
         call = self.get(id)
         assert call is not None, id
         self._ask(id, call.entry, None)
         for unit, marks in _by_unit(call.marks).items():
             self._whereabouts.change(unit, id, marks, [])
-        self.live.pop(id, None)
-        self._packed.pop(id, None)
-        return call
+        del self.live[id]
+        return call.entry, call.taken
 
 
 class _PastOf:
     """`Past`, for one call."""
 
-    __slots__ = ("_id", "_units", "_whereabouts", "result", "team")
+    __slots__ = ("_id", "_whereabouts", "result", "team")
 
-    def __init__(self, id: str, whereabouts: Whereabouts, units: Past) -> None:
+    def __init__(self, id: str, whereabouts: Whereabouts, statuses: Statuses) -> None:
         self._id, self._whereabouts = id, whereabouts
-        self.team, self.result = units.team, units.result
+        self.team, self.result = statuses.team, statuses.result
 
     def end(self, unit: str, after: Micros, reached: bool) -> End | None:
         timeline = self._whereabouts.units.get(unit)

@@ -76,6 +76,13 @@ class Cases:
     def __contains__(self, id: str) -> bool:
         return id in self.live
 
+    def until(self, id: str) -> Micros | None:
+        """Until when a case is kept; NEVER: as long as it is active; None: there is no such case."""
+        case = self.live.get(id)
+        if case is None:
+            return None
+        return max(case.record.kept_until, case.entry.ends if case.entry else 0)
+
     def settle(self) -> Iterator[Change[entries.Case]]:
         """Work out anew what the cases are that were touched; those that have changed."""
         for id in self._touched:

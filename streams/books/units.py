@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from streams.books.told import Meanings, Told
+from streams.books.statuses import Meanings, Told
 from streams.books.whereabouts import STATUS_KINDS, Whereabouts
 from streams.clock import NEVER, Micros
 from streams.derive.unit import Redone, rederive_unit

@@ -1,0 +1,231 @@
+"""The state of one program, by what was said of it: `apply` takes a statement in, `flush` says what to store.
+
+`apply` looks a record up, puts the statement in and marks the record; nothing else. Once a flush, and before anything is read,
+`settle` works out anew what the touched records are, and hands *before* and *after* to the views and the counters. It reads no
+clock and does no I/O: the same events and the same *now* give the same state, whoever calls it.
+
+Between kinds there are three consequences, and they are all here: a status moves the calls that lean on it, a unit that moves
+on calls holds its `off_duty` back, and a closed call opens a case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from streams import events, said
+from streams.archiving import Archiving
+from streams.books.calls import Calls
+from streams.books.cases import Cases
+from streams.books.kept import Kept
+from streams.books.units import Units
+from streams.books.whereabouts import Whereabouts
+from streams.catalogue.catalogue import Catalogue
+from streams.clock import Micros, micros
+from streams.entries import Fact
+from streams.journal import Journal
+from streams.record import Effect
+from streams.rules import Rules
+from streams.views.all import Views
+from streams.views.counts import Counts
+
+_UNCHANGED: Final = frozenset(("duplicate", "full", "archived"))
+
+
+class Core:
+    """The state of one program. Not thread-safe: its owner applies events one after the other."""
+
+    def __init__(
+        self, rules: Rules, catalogue: Catalogue, bounds: tuple[Micros, ...], records: dict[str, bytes] | None = None
+    ) -> None:
+        """State from the records of a changelog (none: empty), with the upper bounds of the interval histogram.
+
+        The records are the state's from now on: it keeps them as `flush` hands them out. Raises msgspec.DecodeError.
+        """
+        self.rules = rules
+        self.journal = Journal(records)
+        self.views = Views(rules)
+        self.counts = Counts(catalogue, bounds)
+        whereabouts = Whereabouts()
+        self.units = Units(rules, whereabouts, self.views.units, self.journal.records)
+        self.calls = Calls(rules, whereabouts, self, self.journal.records)
+        self.cases = Cases(rules)
+        self.archiving = Archiving(self)
+        self._now: Micros = 0  # the clock of the last event
+        self.counts.start(rules.profile)
+        if self.journal.records:
+            self._restore()
+
+    # --- the way in -----------------------------------------------------------------------------------------
+
+    def apply(self, event: events.AnyEvent, now: Micros, at: Micros | None = None) -> Effect:
+        """Apply one event at clock *now* (microseconds since the epoch); `at`: its own time, where it is at hand."""
+        self._now = now
+        if now >= self.archiving.next:
+            self.archiving.look(now)
+        if at is None:
+            at = micros(event.at)
+        handler, topic = _HANDLERS[type(event)]
+        effect = handler(self, event, at, now)
+        if effect not in _UNCHANGED:
+            self.views.feeds.seen(topic or event.topic, at)  # type: ignore[union-attr]  # those without one name it
+        return effect
+
+    def _call(self, event: Any, at: Micros, now: Micros) -> Effect:
+        id = event.call
+        if id not in self.calls and "call/" + id in self.archiving.gone:
+            return "archived"
+        effect = self.calls.apply(id, said.of(event, at), now)
+        if effect not in _UNCHANGED:
+            self.journal.said("call/" + id)
+        return effect
+
+    def _case(self, event: Any, at: Micros, now: Micros) -> Effect:
+        id = event.case
+        if id not in self.cases and "case/" + id in self.archiving.gone:
+            return "archived"
+        effect = self.cases.apply(id, said.of(event, at), now)
+        if effect not in _UNCHANGED:
+            self.journal.said("case/" + id)
+        return effect
+
+    def _status(self, event: Any, at: Micros, now: Micros) -> Effect:
+        status = said.of(event, at)
+        assert type(status) is said.Status
+        return self.units.apply(event.unit, status, now)
+
+    def _heartbeat(self, event: Any, at: Micros, now: Micros) -> Effect:
+        return "applied"
+
+    def _withdrawn(self, event: Any, at: Micros, now: Micros) -> Effect:
+        withdrawal = event.id, event.of, event.upto
+        if event.call is not None:
+            if event.call not in self.calls and "call/" + event.call in self.archiving.gone:
+                return "archived"
+            effect = self.calls.withdraw(event.call, withdrawal, now)
+            key = "call/" + event.call
+        elif event.case is not None:
+            if event.case not in self.cases and "case/" + event.case in self.archiving.gone:
+                return "archived"
+            effect = self.cases.withdraw(event.case, withdrawal, now)
+            key = "case/" + event.case
+        else:
+            return self.units.withdraw(event.unit, withdrawal, now)
+        if effect not in _UNCHANGED:
+            self.journal.said(key)
+        return effect
+
+    def _forgotten(self, event: Any, at: Micros, now: Micros) -> Effect:
+        raise NotImplementedError
+
+    # --- what follows ---------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Work out what the records are that were touched, and bring views and counters up to date."""
+        moved = self.calls.place()
+        self._settle_units(moved)
+        self._settle_calls()
+        self._settle_cases()
+
+    def _settle_units(self, moved: dict[str, tuple[Micros, Micros]]) -> None:
+        for unit, spans in self.units.settle(moved):
+            touched = self.views.units.touched(spans.before, spans.after)
+            self.views.units.change(unit, spans.before, spans.after)
+            for span in touched:
+                self.calls.lean_on_results(span.begin, span.end)
+        self.calls.lean(self.units.leaning)
+        self.units.leaning.clear()
+        for key in self.units.dirty:
+            self.journal.said(key)
+        self.units.dirty.clear()
+
+    def _settle_calls(self) -> None:
+        for id, before, after, call in self.calls.settle():
+            self._count(call, before.facts if before else (), after.facts if after else ())
+            self.views.of_call(id, before, after)
+            opening = after.case if after else None
+            if opening != (before.case if before else None):
+                self.cases.open_by_call(id, opening)
+            self.archiving.note("call/" + id)
+            self.journal.moved("call/" + id)
+
+    def _settle_cases(self) -> None:
+        for id, before, after, case in self.cases.settle():
+            self._count(case, before.facts if before else (), after.facts if after else ())
+            self.views.of_case(id, before, after)
+            self.archiving.note("case/" + id)
+            self.journal.moved("case/" + id)
+
+    def _count(self, kept: Kept[Any], before: tuple[Fact, ...], after: tuple[Fact, ...]) -> None:
+        if before != after and (taken := self.counts.change(before, after)):
+            kept.taken = (*kept.taken, *taken)
+            kept.record.touched = max(kept.record.touched, self._now)
+
+    # --- what units say of calls: see streams/derive/past.py ------------------------------------------------
+
+    def team(self, unit: str, at: Micros) -> str | None:
+        """The team of a unit's last status at or before a time."""
+        return self.units.team(unit, at)
+
+    def result(self, at: Micros, teams: tuple[str, ...]) -> Any:
+        """Why no unit of these teams could be sent."""
+        return self.views.units.result(at, teams)
+
+    # --- what is stored -------------------------------------------------------------------------------------
+
+    def flush(self) -> dict[str, bytes | None]:
+        """The records changed since the last flush, in the order to store them; None: no longer kept."""
+        self.settle()
+        self.archiving.leave()
+        moved, new = self.journal.changed()
+        changes = self.journal.flush({key: self._pack(key) for key in moved}, {key: self._pack(key) for key in new})
+        self.calls.flushed()
+        self.units.flushed()
+        return changes
+
+    def _pack(self, key: str) -> bytes | None:
+        kind, _, id = key.partition("/")
+        if kind == "call":
+            return self.calls.pack(id)
+        if kind == "case":
+            return self.cases.pack(id)
+        if kind == "feeds":
+            return self.views.feeds.pack()
+        return self.units.pack(key)
+
+    def records(self) -> Iterator[tuple[str, bytes]]:
+        """All records as of the last flush, in the order to store them."""
+        return self.journal.in_order()
+
+    def _restore(self) -> None:
+        self.archiving.restore()
+        self.units.restore()
+        self._settle_units({})
+        for key, packed in list(self.journal.records.items()):
+            kind, _, id = key.partition("/")
+            if kind == "call":
+                entry, taken = self.calls.restore(id, packed)
+                self.counts.restore(entry.facts if entry else (), taken)
+                self.views.of_call(id, None, entry)
+                if entry and entry.case:
+                    self.cases.open_by_call(id, entry.case)
+            elif kind == "case":
+                case = self.cases.restore(id, packed)
+                self.counts.restore(case.entry.facts if case.entry else (), case.taken)
+                self.views.of_case(id, None, case.entry)
+            elif kind == "feeds":
+                self.views.feeds.restore(packed)
+            else:
+                continue
+            self.archiving.note(key)
+        self.calls.restored()
+        for id, before, after, case in self.cases.settle():  # those that calls open have no record of their own
+            self.counts.change(before.facts if before else (), after.facts if after else ())
+            self.views.of_case(id, before, after)
+            self.archiving.note("case/" + id)
+
+
+# Not bound to a state: a state that refers to its own methods is a cycle, and stays until the garbage collector comes.
+# With the topic of the event; None: it names its own.
+_Handler = Callable[[Core, Any, Micros, Micros], Effect]
+_HANDLERS: Final[dict[type[events.Event], tuple[_Handler, events.Topic | None]]] = {}
