@@ -57,9 +57,10 @@ def derive_case(
         return None
     labels = _Labels(rules, before)
     opened = [s for s in said if type(s) is Opened]
-    # case_opened tells how the case began, where it is told; only else the call does
-    asked = None if opened else labels.of_call(by_call) if by_call else None
-    opening = _opening(opened, labels, forgotten) or (asked and _without(asked, forgotten))
+    asked = _asked(by_call, labels, forgotten) if by_call else None
+    opening = _opening(opened, asked, labels, forgotten)
+    if opened:
+        asked = None  # case_opened tells when it began and who has it
     teams = _Teams(said, asked, labels)
     closures = _closures(said, asked)
     closed = closures[-1].at if closures and closures[-1].until == NEVER else None
@@ -92,20 +93,29 @@ def shown_until(case: Case) -> Micros:
 # --- how it began -------------------------------------------------------------------------------------------
 
 
-def _opening(opened: Sequence[Opened], labels: _Labels, forgotten: Mapping[Person, Micros]) -> Opening | None:
-    """The first opening: the plan stays that of the first, if the case is opened again."""
+def _opening(
+    opened: Sequence[Opened], asked: Opening | None, labels: _Labels, forgotten: Mapping[Person, Micros]
+) -> Opening | None:
+    """The first opening: the plan stays that of the first, if the case is opened again.
+
+    `case_opened` goes before what a call asks for, which tells only the area and person that no `case_opened` tells.
+    """
     if not opened:
-        return None
-    first = opened[0]
-    area = OTHER if first.area is None else labels.area(first.area)
-    return Opening(first.at, first.kind, labels.team(first.team), area, _person(first, forgotten))
-
-
-def _without(asked: Opening, forgotten: Mapping[Person, Micros]) -> Opening:
-    """What a call asks for, without a person who is forgotten."""
-    if asked.person is None or asked.at > forgotten.get(asked.person, -NEVER):
         return asked
-    return Opening(asked.at, asked.kind, asked.team, asked.area)
+    first = opened[0]
+    area, person = (asked.area, asked.person) if asked else (OTHER, None)
+    if first.area is not None:
+        area = labels.area(first.area)
+    if (told := _person(first, forgotten)) is not None:
+        person = told
+    return Opening(first.at, first.kind, labels.team(first.team), area, person)
+
+
+def _asked(by_call: Opening, labels: _Labels, forgotten: Mapping[Person, Micros]) -> Opening:
+    """What a call asks for, without a person who is forgotten, under the labels that the case had."""
+    team, area = labels.of_call(by_call)
+    forgets = by_call.person is not None and by_call.at <= forgotten.get(by_call.person, -NEVER)
+    return Opening(by_call.at, by_call.kind, team, area, None if forgets else by_call.person)
 
 
 def _person(said: Opened, forgotten: Mapping[Person, Micros]) -> Person | None:
@@ -156,17 +166,21 @@ class _Labels:
             return self._before.area
         return label
 
-    def of_call(self, asked: Opening) -> Opening:
-        """What a call asks for; of codes that it knew and now does not, it tells only that they are none or `other`."""
+    def retired(self, checkpoint: str) -> bool:
+        """Whether the case had a checkpoint of this id."""
+        return self._before is not None and any(each.checkpoint == checkpoint for each in self._before.followups)
+
+    def of_call(self, asked: Opening) -> tuple[str | None, str]:
+        """Team and area that a call asks for: a retired one is no team or `other` by now."""
         before = self._before.opening if self._before else None
         if before is None or before.at != asked.at:
-            return asked
+            return asked.team, asked.area
         team, area = asked.team, asked.area
         if team in (None, OTHER) and before.team in self._teams:
             team = before.team
         if area == OTHER and before.area not in self._rules.profile.areas:
             area = before.area
-        return Opening(asked.at, asked.kind, team, area, asked.person)
+        return team, area
 
 
 class _Teams:
