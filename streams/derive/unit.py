@@ -70,9 +70,8 @@ def rederive_unit(
     for new in _walk(said, since, past[old].area if since else area, rules, leaves):
         while upto < len(past) and past[upto].begins < new.begins:
             upto += 1
-        if new.begins > last and new.steady and upto < len(past) and past[upto][0] == new.begins:
-            if past[upto][2:] == new[1:4]:
-                break  # all that follows leans on this one and on what did not change
+        if new.begins > last and new.steady and upto < len(past) and _is(new, past[upto]):
+            break  # all that follows leans on this one and on what did not change
         begun.append(new)
     else:
         upto = len(past)
@@ -92,6 +91,10 @@ def unmapped(status: Status, rules: Rules) -> tuple[Fact, ...]:
     if status.area is not None and not rules.knows("area", status.area):
         facts += (("unmapped", rules.day(status.at), "area", 1),)
     return facts
+
+
+def _is(new: _Begun, old: Span) -> bool:
+    return new.begins == old.begins and new[1:4] == old[2:]
 
 
 def _resume(past: Sequence[Span], said: Sequence[Status], leaves: Leaves, first: Micros) -> tuple[int, int]:

@@ -17,7 +17,6 @@ class Level(NamedTuple):
     unavailable: int
 
 
-
 class Day:
     """The changes within 24 h of UTC in order of time, one a time, and their sums by hour."""
 

@@ -6,6 +6,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Literal, NamedTuple, overload
 
 from streams.clock import HOUR, NEVER, Micros
@@ -17,21 +18,28 @@ from streams.views.steps import Steps
 Standing = Literal["no_unit_on_duty", "out_of_service", "all_units_busy"]
 
 
-class _Kind(NamedTuple):
+Duty = Literal["off", "available", "unavailable", "busy"]
+
+
+class _Kind:
     """Spans of one status, team and area; how many units of the team each of them is, in `steps`."""
 
-    status: UnitStatusCode
-    team: str
-    area: str
-    waits: bool  # it goes stale: every status does but off_duty
-    on_duty: int
-    available: int
-    unavailable: int
-    steps: Steps
+    __slots__ = ("area", "available", "duty", "on_duty", "status", "steps", "team", "unavailable", "waits")
+
+    def __init__(self, status: UnitStatusCode, team: str, area: str, steps: Steps) -> None:
+        self.status = status
+        self.team = team
+        self.area = area
+        self.steps = steps
+        self.duty = duty = _duty(status)
+        self.waits = duty != "off"  # it goes stale: every status does but off_duty
+        self.on_duty = int(duty != "off")
+        self.available = int(duty == "available")
+        self.unavailable = int(duty == "unavailable")
 
 
 class Past(Sequence[Span]):
-    """The spans of one unit in order, without a gap; the last one holds still. Ten bytes a span."""
+    """The spans of one unit in order, without a gap; the last one holds still. Twelve bytes a span."""
 
     __slots__ = ("_kinds", "begins", "kinds", "stale")
 
@@ -39,7 +47,7 @@ class Past(Sequence[Span]):
         """No spans; `kinds` are those of the view."""
         self._kinds = kinds
         self.begins = array("q")
-        self.kinds = array("H")  # a kind's place in the list
+        self.kinds = array("I")  # a kind's place in the list
         self.stale = False  # the last span is counted as ended, where the unit went stale
 
     def __len__(self) -> int:
@@ -105,7 +113,7 @@ class Units:
         self._first_gone |= first <= self._first and bool(before)
         kinds = [self._place(span) for span in after]
         past.begins[where : where + len(before)] = array("q", [span.begins for span in after])
-        past.kinds[where : where + len(before)] = array("H", kinds)
+        past.kinds[where : where + len(before)] = array("I", kinds)
         for span, kind in zip(after, kinds, strict=True):
             self._add(span, kind, +1)
             self._newest = max(self._newest, span.begins)
@@ -135,28 +143,24 @@ class Units:
         self._holding[code] += 1
         if at > self._newest:
             self._newest = at
-        if code == last and at // HOUR == begins // HOUR:
-            return True
         other = self._kinds[code]
         if kind.steps is not other.steps:
             if kind.on_duty:
                 kind.steps.add(at, -kind.on_duty, -kind.available, -kind.unavailable)
             if other.on_duty:
                 other.steps.add(at, other.on_duty, other.available, other.unavailable)
-        elif kind[4:7] != other[4:7]:
+        elif kind.duty != other.duty:
             other.steps.add(
                 at,
                 other.on_duty - kind.on_duty,
                 other.available - kind.available,
                 other.unavailable - kind.unavailable,
             )
-        if kind.waits is not other.waits or at // HOUR != begins // HOUR:
+        if kind.waits is not other.waits or at // HOUR != begins // HOUR or at + self._stale_after <= self._settled:
             if kind.waits:
                 self._no_longer_waits(unit, begins)
             if other.waits:
                 self._wait(unit, past)
-        elif at + self._stale_after <= self._settled:
-            self._settle_one(unit, past)
         return True
 
     def _place(self, span: Span) -> int:
@@ -165,9 +169,7 @@ class Units:
             code = self._kind_of[span[2:]] = len(self._kinds)
             status, team, area = span[2:]
             steps = self._steps.setdefault(team, Steps())
-            works = status != "off_duty"
-            counts = int(works), int(status == "available"), int(status == "unavailable")
-            self._kinds.append(_Kind(status, team, area, works, *counts, steps))
+            self._kinds.append(_Kind(status, team, area, steps))
             self._holding.append(0)
             self._ended.append(0)
         return code
@@ -291,7 +293,9 @@ class Units:
     def stale(self, now: Micros) -> Counter[tuple[str]]:
         """(team,) -> units that are stale; no zeros."""
         self.settle(now)
-        return Counter((self._kinds[self._pasts[u].kinds[-1]].team,) for u, since in self._stale.items() if since <= now)
+        return Counter(
+            (self._kinds[self._pasts[u].kinds[-1]].team,) for u, since in self._stale.items() if since <= now
+        )
 
     def seconds(self, upto: Micros) -> Counter[tuple[str, str]]:
         """(team, status) -> microseconds that units spent in it until a time, the last status included."""
@@ -309,10 +313,8 @@ class Units:
         """Take from sums up to a time what spans of the unit spent after it."""
         for where in range(len(past) - 1, -1, -1):
             span = past[where]
-            if span.until == NEVER and not past.stale:
-                counted = upto - span.begins
-            else:
-                counted = self._end(span) - span.begins
+            runs = span.until == NEVER and not past.stale
+            counted = (upto if runs else self._end(span)) - span.begins
             spent[span.team, span.status] -= counted - max(0, min(counted, upto - span.begins))
             if span.begins <= upto:
                 return
@@ -333,42 +335,53 @@ class Units:
         return "out_of_service" if on_duty == unavailable else "all_units_busy"
 
     def touched(self, before: Sequence[Span], after: Sequence[Span]) -> list[Range]:
-        """When `result` may be another one by this change of a unit's spans: ranges in order of time, for each team."""
-        was, now = self._duties(before), self._duties(after)
-        times = sorted({time for duty in (*was, *now) for time in duty[:2]})
-        ranges: list[Range] = []
-        for begin, end in zip(times, times[1:], strict=False):
-            teams = _team_and_duty(was, begin), _team_and_duty(now, begin)
-            if teams[0] != teams[1]:
-                for team in dict.fromkeys(duty[0] for duty in teams if duty):
-                    ranges.append(Range(begin, end, team))
-        return _joined(ranges)
+        """When `result` may be another one by this change of a unit's spans: for each team its ranges in order of time."""
+        if len(before) == 1 and len(after) == 2 and before[0].until == NEVER and after[0][2:] == before[0][2:]:
+            was, now, at = before[0], after[1], after[1].begins
+            same = was.team == now.team and _duty(was.status) == _duty(now.status)
+            if same and at <= self._end(was) and was.status != "off_duty":  # it is only longer not stale
+                return [Range(self._end(was), self._end(now), was.team)]
+        return _differences(self._duties(before), self._duties(after))
 
-    def _duties(self, spans: Sequence[Span]) -> list[tuple[Micros, Micros, tuple[str, str]]]:
-        """Begin, end, team and duty of the spans on duty."""
+    def _duties(self, spans: Sequence[Span]) -> list[_OnDuty]:
         return [
-            (span.begins, self._end(span), (span.team, _duty(span.status))) for span in spans if span.status != "off_duty"
+            _OnDuty(span.begins, self._end(span), span.team, _duty(span.status))
+            for span in spans
+            if span.status != "off_duty"
         ]
 
 
-def _duty(status: UnitStatusCode) -> str:
-    return status if status in ("available", "unavailable") else "busy"
+class _OnDuty(NamedTuple):
+    begins: Micros
+    ends: Micros
+    team: str
+    duty: Duty
 
 
-def _team_and_duty(duties: list[tuple[Micros, Micros, tuple[str, str]]], at: Micros) -> tuple[str, str] | None:
-    for begin, end, duty in duties:
-        if begin <= at < end:
-            return duty
-    return None
+def _duty(status: UnitStatusCode) -> Duty:
+    if status == "off_duty":
+        return "off"
+    return status if status == "available" or status == "unavailable" else "busy"
 
 
-def _joined(ranges: list[Range]) -> list[Range]:
-    """Ranges of a team that meet are one."""
-    joined: dict[str, list[Range]] = {}
-    for new in ranges:
-        mine = joined.setdefault(new.team, [])
-        if mine and mine[-1].end == new.begin:
-            mine[-1] = Range(mine[-1].begin, new.end, new.team)
-        else:
-            mine.append(new)
-    return [range for mine in joined.values() for range in mine]
+def _differences(was: list[_OnDuty], now: list[_OnDuty]) -> list[Range]:
+    """Where two lists, each in order of time, do not say the same; ranges of a team that meet are one."""
+    times = sorted({time for one in (*was, *now) for time in one[:2]})
+    ranges: dict[str, list[Range]] = {}
+    i = j = 0
+    for begin, end in pairwise(times):
+        while i < len(was) and was[i].ends <= begin:
+            i += 1
+        while j < len(now) and now[j].ends <= begin:
+            j += 1
+        old = was[i][2:] if i < len(was) and was[i].begins <= begin else ()
+        new = now[j][2:] if j < len(now) and now[j].begins <= begin else ()
+        if old != new:
+            for team in {*old[:1], *new[:1]}:
+                mine = ranges.setdefault(team, [])
+                if mine and mine[-1].end == begin:
+                    begin_of_both = mine.pop().begin
+                    mine.append(Range(begin_of_both, end, team))
+                else:
+                    mine.append(Range(begin, end, team))
+    return [range for _, mine in sorted(ranges.items()) for range in mine]
