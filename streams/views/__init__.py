@@ -1,1 +1,1 @@
-"""Views: sums over what records are; each answers the questions of one subject."""
+"""Views: sums over entries. A view adds and takes out entries and answers questions; nothing of it is stored."""
