@@ -1,0 +1,221 @@
+"""Counters: sums of facts, and of facts that are no longer so. Source: the contract, section 3.
+
+A counter never falls. A fact that is no longer so is counted as corrected, and its record keeps it as *taken*: a fact like
+any other whose code is the full name of the metric. Over all records then, at any time and after any restart,
+
+    counter = sum(facts) + sum(taken)        corrected = sum(taken)
+
+so counter minus corrected is the sum of what is so now, whatever was said in between.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import chain
+from operator import itemgetter
+from typing import NamedTuple, cast
+
+from streams.catalogue.catalogue import Catalogue
+from streams.catalogue.metric import Facts, Labels, Metric, corrected_as
+from streams.clock import Micros
+from streams.entries import Fact
+from streams.programs import Profile
+from streams.views.archive import Archive
+from streams.views.sums import Rows, Sums
+
+_Pick = Callable[[Fact], Labels]
+
+
+class Taker(NamedTuple):
+    """A metric that takes the facts of a code: under which label values, and where."""
+
+    pick: _Pick
+    metric: Metric
+    cells: Sums[Labels] | Rows[Labels]
+
+
+class Counts:
+    """The sums of a program's facts, for the counters and histograms that a catalogue declares."""
+
+    def __init__(self, catalogue: Catalogue, bounds: tuple[Micros, ...]) -> None:
+        """Nothing counted yet.
+
+        Args:
+            catalogue: What is counted.
+            bounds: Upper bounds of the histograms, microseconds (see `values.edges`).
+        """
+        self.bounds = bounds
+        self._cells: dict[Metric, Sums[Labels] | Rows[Labels]] = {}
+        #: Where what is taken back is counted, by the name of the metric that it is of.
+        self._corrected: dict[str, Taker] = {}
+        self._takers: dict[str | int, list[Taker]] = {}
+        self._of_counters: Sums[Labels] = Sums()
+        if (metric := catalogue.corrections_of_counters) is not None:
+            self._cells[metric] = self._of_counters
+        for metric in catalogue:
+            if metric.sums:
+                self._take(metric, catalogue)
+        times = {str(code) for code, takers in self._takers.items() if isinstance(takers[0].cells, Rows)}
+        #: What was counted of records that are gone.
+        self.archived = Archive(bounds, times)
+
+    def _take(self, metric: Metric, catalogue: Catalogue) -> None:
+        """Count the facts of a metric, and what is taken back of it."""
+        cells: Sums[Labels] | Rows[Labels]
+        if metric.kind == "histogram":
+            cells, corrected = Rows(self.bounds), catalogue.corrections_of[metric]
+            back = Taker(_whole, corrected, Rows(self.bounds))
+            self._cells[corrected] = back.cells
+        else:
+            cells = Sums()
+            back = Taker(lambda fact: corrected_as(metric, _whole(fact)), metric, self._of_counters)
+        self._cells[metric] = cells
+        self._corrected[metric.name] = back
+        for each in metric.sums:
+            self._takers.setdefault(each.code, []).append(Taker(_picker(each, metric.values.labels), metric, cells))
+        self._takers[metric.name] = [Taker(_whole, metric, cells), back]
+
+    def start(self, profile: Profile) -> None:
+        """Make sure that all that a program file makes possible is there: no first count is lost then."""
+        for metric, cells in self._cells.items():
+            if metric.values.from_the_start:
+                for labels in metric.values.of(profile):
+                    cells.start(labels)
+
+    def change(self, before: Sequence[Fact], after: Sequence[Fact]) -> list[Fact]:
+        """Count what is new in the facts of a record, and what is no longer so as corrected.
+
+        Returns what was taken back: the record keeps it, beside what it keeps already.
+        """
+        kept = len(before)
+        if not kept or after[:kept] == before:  # as nearly always: nothing was corrected
+            self._add(after[kept:])
+            return []
+        came, gone = _difference(before, after)
+        return self._exchange(gone, came)
+
+    def restore(self, facts: Iterable[Fact], taken: Iterable[Fact]) -> None:
+        """Count a record as it was stored."""
+        self._add(chain(facts, taken))
+
+    def archive(self, facts: Iterable[Fact], taken: Iterable[Fact]) -> None:
+        """Keep what was counted of a record by local day, as the record goes. No counter moves."""
+        self.archived.add(chain(facts, taken))
+
+    def restore_day(self, day: int, packed: bytes) -> None:
+        """Count an archived day as it was stored (see `Archive.pack`)."""
+        stored = self.archived.restore(day, packed)
+        self._add((cell[0], day, *cell[1:], amount) for cell, amount in stored.sums)
+        for cell, row in stored.rows:
+            for taker in self._takers.get(cell[0], ()):
+                assert isinstance(taker.cells, Rows)
+                taker.cells.merge(taker.pick((cell[0], day, *cell[1:], 0)), stored.bounds, row)
+
+    def correct(self, metric: Metric, labels: Labels, amount: int) -> None:
+        """Count by how much a counter fell that is no sum of facts (label values without the program; microseconds)."""
+        self._of_counters.add(corrected_as(metric, labels), amount)
+
+    # --- reading --------------------------------------------------------------------------------------------
+
+    def has(self, metric: Metric) -> bool:
+        """Whether it is counted here."""
+        return metric in self._cells
+
+    def sums(self, metric: Metric) -> Mapping[Labels, int]:
+        """A counter's numbers by label values (without the program)."""
+        cells = self._cells[metric]
+        assert isinstance(cells, Sums)
+        return cells.found
+
+    def rows(self, metric: Metric) -> Mapping[Labels, list[int]]:
+        """A histogram's rows by label values (without the program), see `sums.Rows`."""
+        cells = self._cells[metric]
+        assert isinstance(cells, Rows)
+        return cells.found
+
+    def changed(self) -> dict[Metric, Collection[Labels]]:
+        """The label values that have changed since this was last asked: it has one reader, the page of /metrics."""
+        found: dict[Metric, Collection[Labels]] = {}
+        for metric, cells in self._cells.items():
+            if cells.changed:
+                found[metric], cells.changed = cells.changed, set()
+        return found
+
+    # --- the way of a fact ----------------------------------------------------------------------------------
+
+    def _add(self, facts: Iterable[Fact]) -> None:
+        takers = self._takers
+        for fact in facts:
+            for pick, _, cells in takers.get(fact[0], ()):
+                cells.add(pick(fact), fact[-1])  # type: ignore[arg-type]  # the last of a fact is its amount
+
+    def _exchange(self, gone: Iterable[Fact], came: Iterable[Fact]) -> list[Fact]:
+        """Count facts that took the place of others. What a metric does not tell apart did not change for it."""
+        moved: dict[tuple[Metric, Labels], tuple[list[Fact], list[Fact]]] = {}
+        for which, facts in enumerate((gone, came)):
+            for fact in facts:
+                for pick, metric, _ in self._takers.get(fact[0], ()):
+                    moved.setdefault((metric, pick(fact)), ([], []))[which].append(fact)
+        taken: list[Fact] = []
+        for (metric, labels), (old, new) in moved.items():
+            settle = _net if metric.micros and metric.kind == "counter" else _unpaired
+            more, less = settle(old, new)
+            for amount in more:
+                self._cells[metric].add(labels, amount)
+            taken += [(metric.name, day, *labels, amount) for day, amount in less]
+        for fact in taken:
+            pick, metric, cells = self._corrected[str(fact[0])]
+            cells.add(pick(fact), fact[-1])  # type: ignore[arg-type]  # the last of a fact is its amount
+        return taken
+
+
+def _unpaired(old: Iterable[Fact], new: Iterable[Fact]) -> tuple[Iterable[int], list[tuple[int, int]]]:
+    """Amounts that are new, and days and amounts that are gone, but for those of each that are equal."""
+    more = Counter(fact[-1] for fact in new)
+    less: list[Fact] = []
+    for fact in old:
+        if more[fact[-1]]:
+            more[fact[-1]] -= 1
+        else:
+            less.append(fact)
+    return cast(Iterable[int], more.elements()), [(cast(int, fact[1]), cast(int, fact[-1])) for fact in less]
+
+
+def _net(old: Sequence[Fact], new: Iterable[Fact]) -> tuple[Iterable[int], list[tuple[int, int]]]:
+    """By how much a sum of time rose, or by how much it fell."""
+    rise = sum(cast(int, fact[-1]) for fact in new) - sum(cast(int, fact[-1]) for fact in old)
+    if rise < 0:
+        return (), [(cast(int, old[0][1]), -rise)]
+    return (rise,) if rise else (), []
+
+
+def _difference(before: Iterable[Fact], after: Iterable[Fact]) -> tuple[list[Fact], list[Fact]]:
+    """The facts that are new, and those that are gone; of equal ones each counts."""
+    left = Counter(before)
+    came: list[Fact] = []
+    for fact in after:
+        if left[fact]:
+            left[fact] -= 1
+        else:
+            came.append(fact)
+    return came, list(left.elements())
+
+
+def _whole(fact: Fact) -> Labels:
+    """All labels of a fact."""
+    return cast(Labels, fact[2:-1])
+
+
+def _picker(facts: Facts, labels: Labels) -> _Pick:
+    """How a metric's label values are found in the facts of a code."""
+    if facts.labels == labels:
+        return _whole
+    fixed = dict(facts.fixed)
+    if len(labels) > 1 and not fixed:
+        return cast(_Pick, itemgetter(*(2 + facts.labels.index(label) for label in labels)))
+    places = [facts.labels.index(label) if label in facts.labels else None for label in labels]
+    values = [fixed.get(label, "") for label in labels]
+    return lambda fact: tuple(
+        value if place is None else cast(str, fact[2 + place]) for place, value in zip(places, values, strict=True)
+    )
