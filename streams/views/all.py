@@ -1,0 +1,44 @@
+"""All views of one program, and who hears of what."""
+
+from __future__ import annotations
+
+from streams.entries import Call, Case
+from streams.rules import Rules
+from streams.views import people
+from streams.views.closed import Closed
+from streams.views.feeds import Feeds
+from streams.views.followups import Followups
+from streams.views.hours import Hours
+from streams.views.open_calls import OpenCalls
+from streams.views.people import People
+from streams.views.staffing import Staffing
+from streams.views.units import Units
+
+
+class Views:
+    """Sums over what the records of a program are."""
+
+    def __init__(self, rules: Rules) -> None:
+        """Over nothing yet."""
+        self._rules = rules
+        self.units = Units(rules)
+        self.staffing = Staffing(rules, self.units)
+        self.open_calls = OpenCalls(rules)
+        self.closed = Closed(rules)
+        self.hours = Hours(rules)
+        self.followups = Followups()
+        self.people = People(rules.day)
+        self.feeds = Feeds()
+
+    def of_call(self, id: str, before: Call | None, after: Call | None) -> None:
+        """A call is something else now; None: not there."""
+        self.open_calls.change(id, before, after)
+        self.closed.change(before, after)
+        self.hours.change(id, before, after)
+        if (before and before.people) or (after and after.people):
+            self.people.change(people.of_call(before, self._rules), people.of_call(after, self._rules))
+
+    def of_case(self, id: str, before: Case | None, after: Case | None) -> None:
+        """A case is something else now; None: not there."""
+        self.followups.change(id, before, after)
+        self.people.change(people.of_case(before, self._rules), people.of_case(after, self._rules))
