@@ -273,7 +273,7 @@ def place(said: Said) -> tuple[Micros, int, str]:
     return said.at, RANK[type(said)], said.id
 
 
-def of(event: e.AnyStatement, at: Micros) -> AnySaid:
+def of(event: e.Event, at: Micros) -> AnySaid:
     """The statement that an event makes, with its `at` in microseconds. Raises KeyError for what is no statement."""
     return _OF[type(event)](event, at)
 
