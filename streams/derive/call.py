@@ -9,27 +9,33 @@ Read `derive_call` from top to bottom; each step has its own file:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Literal
 
 from streams.clock import Micros
 from streams.derive import counted, intervals
 from streams.derive.past import Past
 from streams.derive.police import involvement
 from streams.derive.response import Work, team_of, works_of
-from streams.derive.result import Result, result, served, team_of_call
+from streams.derive.result import result, served, team_of_call
 from streams.derive.told import Close, Reached, Told
-from streams.entries import Call, Fact, Opening, Served
+from streams.entries import Call, Fact, Opening
 from streams.programs import NO_TEAM, OTHER, UNRECORDED
 from streams.rules import Rules
-from streams.said import AnyOfCall, OnScene
+from streams.said import AnyOfCall
 
-
-class Problem(NamedTuple):
-    """A contradiction that was applied as far as it makes sense, and where its day is."""
-
-    problem: str
-    at: Micros
+#: A contradiction that was applied as far as it makes sense, and the time whose day it counts on.
+Problem = tuple[
+    Literal[
+        "closed_before_received",
+        "no_receipt",
+        "unrecorded_outcome",
+        "case_without_plan",
+        "merge_ignored",
+        "unit_on_two_scenes",
+    ],
+    Micros,
+]
 
 
 def derive_call(id: str, said: Sequence[AnyOfCall], rules: Rules, past: Past, into: str | None = None) -> Call:
@@ -42,70 +48,79 @@ def derive_call(id: str, said: Sequence[AnyOfCall], rules: Rules, past: Past, in
     Pure: statements, program file and past decide, nothing else.
     """
     told = Told(id, said, rules, into)
-    merged = told.merged is not None
     spell = len(told.spells) - 1
-    close = None if merged else told.close
+    state: Literal["open", "closed", "merged"] = "open"
+    if told.merged is not None:
+        state = "merged"
+    elif told.spells[-1].ended:
+        state = "closed"
 
-    works = [work for unit in told.units.values() for work in works_of(unit, past)]
+    works: list[Work] = []
+    for unit in told.units.values():
+        works += works_of(unit, past)
     care = [work for work in works if work.unit.agency == "care"]
     for contact in told.contacts:
         if contact.by is not None:
             team_of(contact.by, past)
+    team = team_of_call(care, told.contacts)
 
     eligible_since = _eligible_since(told, said[0].at)
-    team = team_of_call(care, told.contacts)
+    since = eligible_since if spell == 0 else told.spells[-1].begins
+
+    close = None if state == "merged" else told.close
+    closed = outcome = found = asks = case = None
     how = served(care, told.contacts, None if close is None else close.outcome)
-    case = None if close is None else _case(told, close, team, rules)
-    found = None if close is None else result(told, close, how, eligible_since, rules, past)
+    if close is not None:
+        closed = close.at
+        outcome = close.outcome or UNRECORDED
+        found, asks = result(told, close, how, eligible_since, rules, past)
+        case = _case(told, close, team, rules)
+    how_in_spell = how if spell == 0 else served(care, told.contacts, None, spell)
     problems = _problems(told, works, close, case, said[0].at)
 
-    facts: list[Fact] = []
-    if told.received is not None:
-        facts.append(("received", rules.day(told.received), told.area, told.call_type, told.source, 1))
-    for again in told.spells[1:]:
-        facts.append(("reopened", rules.day(again.begins), told.area, 1))
-    if told.merged is not None:
-        day = rules.day(told.merged)
-        facts += ("merged", day, told.area, 1), ("duplicate", day, told.area, 1)
-    if close is not None and found is not None:
-        facts += _of_close(told, close, team, found, works, rules)
-    facts += _measured(told, care, eligible_since, team, rules)
-    for work in care:
-        facts += counted.of_work(work, rules)
-    facts += counted.of_statements(told, rules)
-    facts += [("unmapped", rules.day(at), field, 1) for at, field in told.unmapped]
-    facts += [("problem", rules.day(at), problem, 1) for problem, at in problems]
+    facts = _of_the_call(told, rules)
+    if close is not None:
+        day = rules.day(close.at)
+        police, freed = involvement(works)
+        facts.append(
+            ("closed", day, team, told.area, told.call_type, outcome or UNRECORDED, found or "unknown", police, 1)
+        )
+        if freed is not None:
+            facts.append(("freed", day, freed))
+    facts += intervals.facts(told, care, eligible_since, team, rules)
+    facts += counted.facts(told, care, rules)
+    for at, field in told.unmapped:
+        facts.append(("unmapped", rules.day(at), field, 1))
+    for problem, at in problems:
+        facts.append(("problem", rules.day(at), problem, 1))
 
-    return Call(
-        state="merged" if merged else "closed" if told.spell.ended else "open",
-        last_said=said[-1].at,
-        since=told.spell.begins if spell > 0 else eligible_since,
-        area=told.area,
-        call_type=told.call_type,
-        team=team,
-        facts=tuple(facts),
-        responses=tuple([work.response(rules) for work in works]),
-        received=told.received,
-        closed=None if close is None else close.at,
-        outcome=None if close is None else close.outcome or UNRECORDED,
-        result=None if found is None else found.result,
-        asks=None if found is None else found.asks,
-        eligible_since=eligible_since,
-        eligible=told.triaged is not False,
-        scheduled_for=told.scheduled_for,
-        spell=spell,
-        served=how,
-        served_in_spell=how if spell == 0 else _served_in(told, care, spell),
-        dispatch_open=not _is_sent(care, told.contacts, spell),
-        arrival_open=not _is_there(care, told.contacts, spell),
-        people=() if told.person is None else (told.person,),
-        case=case,
-        into=into if merged else None,
-        problems=tuple([problem for problem, _ in problems]),
+    return Call(  # each in its place: names would cost five times as much
+        state,
+        said[-1].at,
+        since,
+        told.area,
+        told.call_type,
+        team,
+        tuple(facts),
+        tuple([work.response(rules) for work in works]),
+        told.received,
+        closed,
+        outcome,
+        found,
+        asks,
+        eligible_since,
+        told.triaged is not False,
+        told.scheduled_for,
+        spell,
+        how,
+        how_in_spell,
+        state == "open" and not _is_sent(care, told.contacts, spell),
+        state == "open" and not _is_there(care, told.contacts, spell),
+        () if told.person is None else (told.person,),
+        case,
+        into if state == "merged" else None,
+        tuple([problem for problem, _ in problems]),
     )
-
-
-# --- waiting ------------------------------------------------------------------------------------------------
 
 
 def _eligible_since(told: Told, first_said: Micros) -> Micros:
@@ -115,29 +130,24 @@ def _eligible_since(told: Told, first_said: Micros) -> Micros:
     return first_said
 
 
-def _served_in(told: Told, care: Sequence[Work], spell: int) -> Served:
-    return served(care, told.contacts, told.spells[spell].outcome, spell)
-
-
 def _is_sent(care: Sequence[Work], contacts: Sequence[Reached], spell: int) -> bool:
     """Whether a CARE unit was sent in this spell that was not taken away before it arrived, or is still on its way."""
-    if any(work.ended == "works" or work.reached_in >= spell for work in care):
-        return True
+    for work in care:
+        if work.ended == "works" or work.reached_in >= spell:
+            return True
     return _in_contact(contacts, spell)
 
 
 def _is_there(care: Sequence[Work], contacts: Sequence[Reached], spell: int) -> bool:
     """Whether a CARE unit arrived in this spell or is still there, or something is told that comes after an arrival."""
-    if any(work.served_in >= spell or (work.ended == "works" and work.served_in >= 0) for work in care):
-        return True
+    for work in care:
+        if work.served_in >= spell or (work.ended == "works" and work.served_in >= 0):
+            return True
     return _in_contact(contacts, spell)
 
 
 def _in_contact(contacts: Sequence[Reached], spell: int) -> bool:
     return any(contact.in_person and contact.spell >= spell and contact.by_care for contact in contacts)
-
-
-# --- what follows from the close ----------------------------------------------------------------------------
 
 
 def _case(told: Told, close: Close, team: str, rules: Rules) -> Opening | None:
@@ -150,43 +160,35 @@ def _case(told: Told, close: Close, team: str, rules: Rules) -> Opening | None:
     return Opening(close.at, "encounter", owes, told.area, told.person)
 
 
-def _of_close(
-    told: Told, close: Close, team: str, found: Result, works: Sequence[Work], rules: Rules
-) -> Iterator[Fact]:
-    day = rules.day(close.at)
-    police, freed = involvement(works)
-    outcome = close.outcome or UNRECORDED
-    yield "closed", day, team, told.area, told.call_type, outcome, found.result, police, 1
-    if freed is not None:
-        yield "freed", day, freed
-
-
-def _measured(told: Told, care: Sequence[Work], eligible_since: Micros, team: str, rules: Rules) -> Iterator[Fact]:
-    """The intervals of the call and of its responses, each on the local day of its end."""
-    found = list(intervals.of_call(told, care, eligible_since, team))
-    for work in care:
-        found += intervals.of_response(work)
-    for interval, of_team, begins, ends in found:
-        if ends < begins:
-            yield "disorder", rules.day(ends), interval, 1
-        else:
-            yield "interval", rules.day(ends), of_team, told.area, interval, ends - begins
+def _of_the_call(told: Told, rules: Rules) -> list[Fact]:
+    facts: list[Fact] = []
+    if told.received is not None:
+        facts.append(("received", rules.day(told.received), told.area, told.call_type, told.source, 1))
+    for again in told.spells[1:]:
+        facts.append(("reopened", rules.day(again.begins), told.area, 1))
+    if told.merged is not None:
+        day = rules.day(told.merged)
+        facts.append(("merged", day, told.area, 1))
+        facts.append(("duplicate", day, told.area, 1))
+    return facts
 
 
 def _problems(
     told: Told, works: Sequence[Work], close: Close | None, case: Opening | None, first_said: Micros
 ) -> list[Problem]:
     found: list[Problem] = []
-    if told.first_close is not None and told.received is not None and told.first_close < told.received:
-        found.append(Problem("closed_before_received", told.first_close))
-    if told.received is None and told.merged is None:
-        found.append(Problem("no_receipt", first_said))
+    if told.received is None:
+        if told.merged is None:
+            found.append(("no_receipt", first_said))
+    elif told.first_close is not None and told.first_close < told.received:
+        found.append(("closed_before_received", told.first_close))
     if close is not None and close.outcome is None:
-        found.append(Problem("unrecorded_outcome", close.at))
+        found.append(("unrecorded_outcome", close.at))
     if case is not None and case.team is None:
-        found.append(Problem("case_without_plan", case.at))
-    found += [Problem("merge_ignored", at) for at in told.ignored_merges]
+        found.append(("case_without_plan", case.at))
+    for at in told.ignored_merges:
+        found.append(("merge_ignored", at))
     for work in works:
-        if work.ended == "on_scene_elsewhere" and OnScene in work.told:
-            found.append(Problem("unit_on_two_scenes", work.ends))
+        if work.ended == "on_scene_elsewhere" and work.on_scene is not None:
+            found.append(("unit_on_two_scenes", work.ends))
     return found

@@ -2,83 +2,125 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final
 
 from streams.clock import SECOND, Micros
 from streams.derive.response import Work
 from streams.derive.told import Told
-from streams.said import Cleared, Dispatched, EnRoute, OnScene, Said, Staged
+from streams.entries import Fact
+from streams.programs import Interval
+from streams.rules import Rules
 
 #: A unit that arrives so long before the receipt came upon the call itself; its times would say nothing about waiting.
 CAME_UPON: Final[Micros] = 60 * SECOND
 
-
-class Measured(NamedTuple):
-    """One interval, of a team; it is in disorder if it ends before it begins."""
-
-    interval: str
-    team: str
-    begins: Micros
-    ends: Micros
+#: An interval of a team, and from when to when. It is in disorder if it ends before it begins.
+Measured = tuple[Interval, str, Micros, Micros]
 
 
-def of_call(told: Told, care: Sequence[Work], eligible_since: Micros, team: str) -> Iterator[Measured]:
+def facts(told: Told, care: Sequence[Work], eligible_since: Micros, team: str, rules: Rules) -> list[Fact]:
+    """The intervals of a call of this team and of its responses by CARE units, each on the local day of its end."""
+    measured = of_call(told, care, eligible_since, team)
+    for work in care:
+        measured += of_response(work)
+    day, area = rules.day, told.area
+    return [
+        ("interval", day(ends), of_team, area, interval, ends - begins)
+        if begins <= ends
+        else ("disorder", day(ends), interval, 1)
+        for interval, of_team, begins, ends in measured
+    ]
+
+
+def of_call(told: Told, care: Sequence[Work], eligible_since: Micros, team: str) -> list[Measured]:
     """The intervals of a call, between the first points of its first spell. `care`: the responses of CARE units."""
-    dispatched = _first(care, Dispatched)
-    arrived = _first(care, OnScene)
-    if told.received is not None and not _says_nothing_of_waiting(told, arrived):
-        received = told.received
-        if dispatched is not None:
-            at = dispatched.told[Dispatched][0].at
-            yield Measured("received_to_dispatched", dispatched.team, received, at)
-            yield Measured("eligible_to_dispatched", dispatched.team, eligible_since, at)
-        if arrived is not None:
-            at = arrived.told[OnScene][0].at
-            yield Measured("received_to_on_scene", arrived.team, received, at)
-            yield Measured("eligible_to_on_scene", arrived.team, eligible_since, at)
-        contact = next((each for each in told.contacts if each.spell == 0 and each.by_care), None)
-        if contact is not None:
-            yield Measured("received_to_contact", contact.of_team or team, received, contact.at)
-        elif arrived is not None:
-            yield Measured("received_to_contact", arrived.team, received, arrived.told[OnScene][0].at)
-    if arrived is not None:
-        yield from _between("dispatched_to_on_scene", arrived, Dispatched, OnScene)
+    found: list[Measured] = []
+    arrival = _first_arrival(care)
+    if told.received is not None and not _came_upon_it(told, told.received, arrival):
+        found += _since_receipt(told, told.received, care, arrival, eligible_since, team)
+    if arrival is not None:
+        at, work = arrival
+        if work.dispatched is not None:
+            found.append(("dispatched_to_on_scene", work.team, work.dispatched, at))
+    return found
 
 
-def of_response(work: Work) -> Iterator[Measured]:
+def of_response(work: Work) -> list[Measured]:
     """The intervals of a response."""
-    yield from _between("dispatched_to_en_route", work, Dispatched, EnRoute)
-    if Staged in work.told:
-        yield from _between("en_route_to_staged", work, EnRoute, Staged)
-        yield from _between("staged_to_on_scene", work, Staged, OnScene)
-    else:
-        yield from _between("en_route_to_on_scene", work, EnRoute, OnScene)
-    yield from _between("on_scene_to_cleared", work, OnScene, Cleared)
-    yield from _between("dispatched_to_cleared", work, Dispatched, Cleared)
+    found: list[Measured] = []
+    team, dispatched, en_route, on_scene = work.team, work.dispatched, work.en_route, work.on_scene
+    if dispatched is not None and en_route is not None:
+        found.append(("dispatched_to_en_route", team, dispatched, en_route))
+    if work.staged is not None:
+        if en_route is not None:
+            found.append(("en_route_to_staged", team, en_route, work.staged))
+        if on_scene is not None:
+            found.append(("staged_to_on_scene", team, work.staged, on_scene))
+    elif en_route is not None and on_scene is not None:
+        found.append(("en_route_to_on_scene", team, en_route, on_scene))
+    if work.cleared is not None:
+        if on_scene is not None:
+            found.append(("on_scene_to_cleared", team, on_scene, work.cleared))
+        if dispatched is not None:
+            found.append(("dispatched_to_cleared", team, dispatched, work.cleared))
+    return found
 
 
-def _between(interval: str, work: Work, first: type[Said], second: type[Said]) -> Iterator[Measured]:
-    begins, ends = work.at(first), work.at(second)
-    if begins is not None and ends is not None:
-        yield Measured(interval, work.team, begins, ends)
+def _since_receipt(
+    told: Told,
+    received: Micros,
+    care: Sequence[Work],
+    arrival: tuple[Micros, Work] | None,
+    eligible_since: Micros,
+    team: str,
+) -> list[Measured]:
+    found: list[Measured] = []
+    dispatch = _first_dispatch(care)
+    if dispatch is not None:
+        at, of_team = dispatch[0], dispatch[1].team
+        found.append(("received_to_dispatched", of_team, received, at))
+        found.append(("eligible_to_dispatched", of_team, eligible_since, at))
+    if arrival is not None:
+        at, of_team = arrival[0], arrival[1].team
+        found.append(("received_to_on_scene", of_team, received, at))
+        found.append(("eligible_to_on_scene", of_team, eligible_since, at))
+    for contact in told.contacts:
+        if contact.spell == 0 and contact.by_care:
+            found.append(("received_to_contact", contact.of_team or team, received, contact.at))
+            return found
+    if arrival is not None:
+        found.append(("received_to_contact", arrival[1].team, received, arrival[0]))
+    return found
 
 
-def _says_nothing_of_waiting(told: Told, arrived: Work | None) -> bool:
+def _came_upon_it(told: Told, received: Micros, arrival: tuple[Micros, Work] | None) -> bool:
+    """Whether nobody waited from the receipt on: a call that the team came upon, or one that was scheduled."""
     if told.source == "self" or told.scheduled_for is not None:
         return True
-    if arrived is None or told.received is None:
-        return False
-    return 0 <= told.received - arrived.told[OnScene][0].at <= CAME_UPON
+    return arrival is not None and 0 <= received - arrival[0] <= CAME_UPON
 
 
-def _first(care: Sequence[Work], kind: type[Said]) -> Work | None:
-    """The response with the first point of a kind in the call's first spell; of several at once, that of the first unit id."""
-    first: Work | None = None
+# Of two first points at once, that of the first unit id counts. Only the call's first spell is looked at.
+
+
+def _first_dispatch(care: Sequence[Work]) -> tuple[Micros, Work] | None:
+    first: tuple[Micros, Work] | None = None
     for work in care:
-        point = work.told.get(kind)
-        if point is None or point[1] != 0:
+        at = work.dispatched
+        if at is None or work.dispatched_in != 0:
             continue
-        if first is None or (point[0].at, work.unit.unit) < (first.told[kind][0].at, first.unit.unit):
-            first = work
+        if first is None or (at, work.unit.unit) < (first[0], first[1].unit.unit):
+            first = at, work
+    return first
+
+
+def _first_arrival(care: Sequence[Work]) -> tuple[Micros, Work] | None:
+    first: tuple[Micros, Work] | None = None
+    for work in care:
+        at = work.on_scene
+        if at is None or work.arrived_in != 0:
+            continue
+        if first is None or (at, work.unit.unit) < (first[0], first[1].unit.unit):
+            first = at, work
     return first

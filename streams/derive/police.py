@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from streams.clock import Micros
 from streams.derive.response import Work
-from streams.said import Cleared, OnScene
 
 
 class Involvement(NamedTuple):
@@ -17,28 +16,28 @@ class Involvement(NamedTuple):
     freed: Micros | None = None
 
 
+NONE: Final = Involvement("none")
+
+
 def involvement(works: Sequence[Work]) -> Involvement:
     """What police did on a call, by the responses of all its units; the first that fits."""
     police = [work for work in works if work.unit.agency == "police"]
     if not police:
-        return Involvement("none")
-    there = [work for work in police if OnScene in work.told]
+        return NONE
+    there = [work for work in police if work.on_scene is not None]
     if not there:
         return Involvement("cancelled")
-    care = [work for work in works if work.unit.agency == "care" and OnScene in work.told]
-    if any(Cleared not in work.told for work in there):
+    left = [work.cleared for work in there if work.cleared is not None]
+    if len(left) < len(there):
         return Involvement("unknown")
+    care = [work for work in works if work.unit.agency == "care" and work.on_scene is not None]
     if not care:
         return Involvement("stayed")
-    if Cleared not in max(care, key=_arrival).told:
+    if max(care, key=_arrival).cleared is None:
         return Involvement("unknown")
-    freed = _last_cleared(care) - _last_cleared(there)
+    freed = max(work.cleared for work in care if work.cleared is not None) - max(left)
     return Involvement("released", freed) if freed > 0 else Involvement("stayed")
 
 
 def _arrival(work: Work) -> tuple[Micros, str]:
-    return work.told[OnScene][0].at, work.unit.unit
-
-
-def _last_cleared(works: Sequence[Work]) -> Micros:
-    return max(work.told[Cleared][0].at for work in works if Cleared in work.told)
+    return work.on_scene or 0, work.unit.unit

@@ -5,6 +5,7 @@ Source: the contract, section 3, *A unit works on one call at a time*; docs/mean
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from streams.clock import NEVER, Micros
@@ -24,80 +25,131 @@ from streams.said import (
     Said,
     Staged,
     Transporting,
+    UnitPoint,
 )
 
-_SETS_OUT: Final = frozenset((Dispatched, EnRoute))
-_LEAVES: Final = frozenset((Cleared, Cancelled))
-#: With these the person was met or nearly so: the call is served.
-_SERVES: Final = frozenset((OnScene, Contact, Transporting, AtDestination))
-_REACHES: Final = _SERVES | {Staged}
 _ENDS_REACHED_WORK: Final = frozenset(("elsewhere", "on_scene_elsewhere", "available"))
 #: Spells count from 0: before all of them.
 NO_SPELL: Final = -1
 
 
 class Work:
-    """A response as it is put together, point by point in the walk. `told` has the earliest point of each kind."""
+    """A response as it is put together, point by point in the walk. Of several points of a kind the earliest stays."""
 
     __slots__ = (
+        "_last",
         "_left",
         "_waits",
+        "arrived_in",
+        "at_destination",
         "begins",
+        "cancelled",
+        "cleared",
+        "contact",
         "destination",
+        "dispatched",
+        "dispatched_in",
+        "en_route",
         "ended",
         "ends",
-        "last",
+        "on_scene",
         "reached_in",
         "served_in",
         "shown_from",
         "spell",
+        "staged",
         "team",
-        "told",
+        "transporting",
         "unit",
     )
 
     def __init__(self, unit: Unit, team: str, first: Point, past: Past) -> None:
-        """The response that begins with this point."""
-        said, self.spell = first
+        """The response that begins with this point, which is yet to be taken."""
+        said, spell = first
         self.unit = unit
         self.team = team
-        self.begins = self.last = self.shown_from = said.at
+        self.spell = self.dispatched_in = self.arrived_in = spell
+        self.begins = self.shown_from = self._last = said.at
         #: A dispatch that was stacked shows nothing until the unit leaves where it is, or another point is told.
         self._waits = type(said) is Dispatched and past.stacked(unit.unit, said.at)
         if self._waits:
             self.shown_from = past.free_from(unit.unit, said.at)
-        self.told: dict[type[Said], Point] = {}
-        self._left: Ended | None = None  # as its last point says; None: that is no clear and no cancellation
+        self._left: Ended | None = None  # how its last point ended it; None: that is no clear and no cancellation
         self.ends: Micros = NEVER
         self.ended: Ended = "works"
-        self.reached_in = NO_SPELL  # the spell of its latest point that reaches the call
-        self.served_in = NO_SPELL
+        self.reached_in = self.served_in = NO_SPELL  # the spell of the latest such point
+        self.dispatched: Micros | None = None
+        self.en_route: Micros | None = None
+        self.staged: Micros | None = None
+        self.on_scene: Micros | None = None
+        self.contact: Micros | None = None
+        self.transporting: Micros | None = None
+        self.at_destination: Micros | None = None
+        self.cleared: Micros | None = None
+        self.cancelled: Micros | None = None
         self.destination: str | None = None  # the last told
 
-    def take(self, point: Point) -> None:
+    def take(self, said: UnitPoint | Contact, spell: int) -> None:
         """The next point of the walk; it resumes work that had ended."""
-        said, spell = point
+        at = said.at
         kind = type(said)
-        self.told.setdefault(kind, point)
-        if kind in _REACHES:
-            self.reached_in = spell
-            if kind in _SERVES:
-                self.served_in = spell
+        if kind is Cleared or kind is Cancelled:
+            self._leave(kind, at)
+        else:
+            self._left = None
+            if kind is Dispatched:
+                if self.dispatched is None:
+                    self.dispatched = at
+                    self.dispatched_in = spell
+            elif kind is EnRoute:
+                if self.en_route is None:
+                    self.en_route = at
+            else:
+                self._reach(said, spell)
         if self._waits and kind is not Dispatched:
             self._waits = False
-            self.shown_from = min(self.shown_from, said.at)
-        if kind not in _LEAVES:
-            self._left = None
-        elif kind is Cleared or (self._left is None or said.at > self.last):  # at equal times it was cleared
-            self._left = "cleared" if kind is Cleared else "cancelled"
-        if isinstance(said, Transporting | AtDestination) and said.destination is not None:
-            self.destination = said.destination
-        self.last = said.at
+            self.shown_from = min(self.shown_from, at)
+        self._last = at
+
+    def _leave(self, kind: type[Said], at: Micros) -> None:
+        if kind is Cleared:
+            if self.cleared is None:
+                self.cleared = at
+            self._left = "cleared"
+            return
+        if self.cancelled is None:
+            self.cancelled = at
+        if self._left is None or at > self._last:  # at equal times it was cleared
+            self._left = "cancelled"
+
+    def _reach(self, said: UnitPoint | Contact, spell: int) -> None:
+        self.reached_in = spell
+        if isinstance(said, Staged):
+            if self.staged is None:
+                self.staged = said.at
+            return
+        self.served_in = spell
+        if isinstance(said, OnScene):
+            if self.on_scene is None:
+                self.on_scene = said.at
+                self.arrived_in = spell
+        elif isinstance(said, Contact):
+            if self.contact is None:
+                self.contact = said.at
+        else:
+            assert isinstance(said, Transporting | AtDestination)
+            if said.destination is not None:
+                self.destination = said.destination
+            if isinstance(said, Transporting):
+                if self.transporting is None:
+                    self.transporting = said.at
+            elif self.at_destination is None:
+                self.at_destination = said.at
 
     def ended_before(self, at: Micros, elsewhere: Elsewhere) -> bool:
         """Whether it ended after its last point and before `at`; if so, `ends` and `ended` say when and how."""
         if self._left is not None:
-            self.ends, self.ended = self.last, self._left
+            self.ends, self.ended = self._last, self._left
             return True
         end = self._first_end(elsewhere)
         if end is None or end.at >= at:
@@ -106,7 +158,7 @@ class Work:
         return True
 
     def _first_end(self, elsewhere: Elsewhere) -> End | None:
-        end = elsewhere.end(self.last, self.reached)
+        end = elsewhere.end(self._last, self.reached)
         if self._waits:
             while end is not None and self._comes_of_the_work_elsewhere(end):
                 end = elsewhere.end(end.at, self.reached)
@@ -125,18 +177,12 @@ class Work:
         return self.reached_in != NO_SPELL
 
     @property
-    def cancelled(self) -> bool:
-        """Whether it was sent away before it reached the call."""
-        return Cancelled in self.told and not self.reached
-
-    def at(self, kind: type[Said]) -> Micros | None:
-        """When a point was, as told; of several the earliest."""
-        point = self.told.get(kind)
-        return None if point is None else point[0].at
+    def sent(self) -> bool:
+        """Whether it counts as sent: it was not cancelled before it reached the call."""
+        return self.cancelled is None or self.reached_in != NO_SPELL
 
     def response(self, rules: Rules) -> Response:
         """What the entry says of it."""
-        at = self.at
         destination = self.destination
         return Response(
             self.unit.unit,
@@ -147,15 +193,15 @@ class Work:
             self.shown_from,
             self.ends,
             self.ended,
-            at(Dispatched),
-            at(EnRoute),
-            at(Staged),
-            at(OnScene),
-            at(Contact),
-            at(Transporting),
-            at(AtDestination),
-            at(Cleared),
-            at(Cancelled),
+            self.dispatched,
+            self.en_route,
+            self.staged,
+            self.on_scene,
+            self.contact,
+            self.transporting,
+            self.at_destination,
+            self.cleared,
+            self.cancelled,
             None if destination is None else rules.label("destination", destination),
         )
 
@@ -183,26 +229,37 @@ class Elsewhere:
 
 
 def works_of(unit: Unit, past: Past) -> list[Work]:
-    """The responses of a unit on the call, in the order of the walk. A clear without any other point makes none."""
+    """The responses of a unit on the call, in the order of the walk. Clears without any other point make none."""
     team = team_of(unit, past)
     elsewhere = Elsewhere(unit.unit, past)
     works: list[Work] = []
     early: list[Point] = []  # clears before any other point: of the response that follows
     work: Work | None = None
     for point in unit.points:
-        kind = type(point[0])
-        if work is None and kind in _LEAVES:
-            early.append(point)
-            continue
-        if work is None or (kind in _SETS_OUT and work.ended_before(point[0].at, elsewhere)):
+        said, spell = point
+        kind = type(said)
+        if work is None:
+            if kind is Cleared or kind is Cancelled:
+                early.append(point)
+                continue
             work = Work(unit, team, point, past)
             works.append(work)
-        work.take(point)
+        elif (kind is Dispatched or kind is EnRoute) and work.ended_before(said.at, elsewhere):
+            work = Work(unit, team, point, past)
+            works.append(work)
+        work.take(said, spell)
     if work is not None:
         work.ended_before(NEVER, elsewhere)
-        for point in reversed(early):
-            works[0].told[type(point[0])] = point
+        _add_early(early, works[0])
     return works
+
+
+def _add_early(early: Sequence[Point], work: Work) -> None:
+    for said, _ in reversed(early):
+        if type(said) is Cleared:
+            work.cleared = said.at
+        else:
+            work.cancelled = said.at
 
 
 def team_of(unit: Unit, past: Past) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 
 from streams.clock import NEVER, SECOND, Micros
 from streams.events import Agency
-from streams.programs import OTHER
+from streams.programs import OTHER, plain
 from streams.rules import Rules, UnitFacts
 from streams.said import (
     AnyOfCall,
@@ -48,18 +48,27 @@ Place = tuple[Micros, int, str]
 _BEFORE_ALL: Final[Place] = (-NEVER, 0, "")
 
 
+class Close:
+    """How a spell ended: when it was first closed, and what its closes tell last. `outcome` is a label."""
+
+    __slots__ = ("at", "outcome", "reason")
+
+    def __init__(self, at: Micros) -> None:
+        self.at = at
+        self.outcome: str | None = None
+        self.reason: str | None = None
+
+
 class Spell:
     """From where the call begins or is reopened until its first close."""
 
-    __slots__ = ("begins", "by_word_only", "closed", "ended", "outcome", "reason")
+    __slots__ = ("begins", "by_word_only", "close", "ended")
 
     def __init__(self, begins: Micros) -> None:
         self.begins = begins
         self.ended = False  # by a close or by a merge
         self.by_word_only = False  # only call_reopened undoes its end: a merge, or a close before the receipt
-        self.closed: Micros | None = None  # its first close
-        self.outcome: str | None = None  # a label: the last that its closes tell
-        self.reason: str | None = None
+        self.close: Close | None = None
 
 
 class Unit:
@@ -95,14 +104,6 @@ class Reached(NamedTuple):
         return self.team or (None if self.by is None else self.by.team)
 
 
-class Close(NamedTuple):
-    """How a spell ended: its first close, with the outcome (a label) and reason that its closes tell last."""
-
-    at: Micros
-    outcome: str | None
-    reason: str | None
-
-
 class Told:
     """What is told of a call.
 
@@ -111,8 +112,10 @@ class Told:
     """
 
     __slots__ = (
+        "_by_name",
         "_id",
         "_into",
+        "_label_of",
         "_latest_close",
         "_latest_reopening",
         "_rules",
@@ -141,6 +144,7 @@ class Told:
         self._id = id
         self._said = said
         self._rules = rules
+        self._label_of = rules.label
         self._into = into
         self._latest_reopening: Place | None = None  # None: not looked for yet
         self._latest_close: Micros = 0
@@ -157,7 +161,8 @@ class Told:
         self.ignored_merges: list[Micros] = []
         self.person: int | None = None
         self.involuntary: tuple[bool, Micros] | None = None
-        self.units: dict[str, Unit] = {}
+        self.units: dict[str, Unit] = {}  # by the names that the program file gives them
+        self._by_name: dict[str, Unit] = {}  # by those that were told
         self.contacts: list[Reached] = []
         self.counted: list[PoliceRequested | Force | Needles | Referral] = []
         self.unmapped: list[tuple[Micros, Field]] = []
@@ -176,8 +181,8 @@ class Told:
     def close(self) -> Close | None:
         """How the call ended: the close of the last spell that one ended, also while it is reopened; None: never."""
         for spell in reversed(self.spells):
-            if spell.closed is not None:
-                return Close(spell.closed, spell.outcome, spell.reason)
+            if spell.close is not None:
+                return spell.close
         return None
 
     # --- the call itself ------------------------------------------------------------------------------------
@@ -204,15 +209,16 @@ class Told:
     def _take_closed(self, said: Closed) -> None:
         spell = self.spells[-1]
         self._end(spell)
-        if spell.closed is None:
-            spell.closed = said.at
+        close = spell.close
+        if close is None:
+            close = spell.close = Close(said.at)
         if self.first_close is None:
             self.first_close = said.at
         self._latest_close = said.at
         if said.outcome is not None:
-            spell.outcome = self._label("outcome", said.outcome, said.at)
+            close.outcome = self._label("outcome", said.outcome, said.at)
         if said.unserved_reason is not None:
-            spell.reason = said.unserved_reason.strip().casefold()
+            close.reason = plain(said.unserved_reason)
         if said.person is not None:
             self.person = said.person
         if said.involuntary is not None:
@@ -267,7 +273,7 @@ class Told:
 
     def _take_contact(self, said: Contact) -> None:
         team = None if said.team is None else self._label("team", said.team, said.at)
-        unit = None if said.unit is None else self._unit(said.unit, said.at)
+        unit = None if said.unit is None else self._by_name.get(said.unit) or self._unit(said.unit, said.at)
         in_person = said.channel == "in_person"
         spell = len(self.spells) - 1
         self.contacts.append(Reached(said.at, spell, in_person, unit, team))
@@ -281,7 +287,7 @@ class Told:
         return self._point(said)
 
     def _point(self, said: UnitPoint) -> Unit:
-        unit = self._unit(said.unit, said.at)
+        unit = self._by_name.get(said.unit) or self._unit(said.unit, said.at)
         if said.agency is not None:
             unit.agency = said.agency
         unit.points.append((said, len(self.spells) - 1))
@@ -292,6 +298,7 @@ class Told:
         unit = self.units.get(facts.unit)
         if unit is None:
             unit = self.units[facts.unit] = Unit(facts, at)
+        self._by_name[name] = unit
         return unit
 
     # --- counted things -------------------------------------------------------------------------------------
@@ -302,7 +309,7 @@ class Told:
         self.counted.append(said)
 
     def _label(self, field: Field, code: str, at: Micros) -> str:
-        label = self._rules.label(field, code)
+        label = self._label_of(field, code)
         if label == OTHER and not self._rules.knows(field, code):
             self.unmapped.append((at, field))
         return label
