@@ -13,7 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from streams import events, said
+import msgspec
+
+from streams import events_next as events
+from streams import said
 from streams.archiving import Archiving
 from streams.books.calls import Calls
 from streams.books.cases import Cases
@@ -24,11 +27,15 @@ from streams.catalogue.catalogue import Catalogue
 from streams.clock import Micros, micros
 from streams.entries import Fact
 from streams.journal import Journal
+from streams.packed import pack
 from streams.record import Effect
 from streams.rules import Rules
 from streams.views.all import Views
 from streams.views.counts import Counts
 
+_decode_feeds = msgspec.msgpack.Decoder(dict[events.Topic, Micros]).decode
+_decode_people = msgspec.msgpack.Decoder(list[int]).decode
+_decode_forgotten = msgspec.msgpack.Decoder(dict[int, Micros]).decode
 _UNCHANGED: Final = frozenset(("duplicate", "full", "archived"))
 
 
@@ -44,12 +51,13 @@ class Core:
         """
         self.rules = rules
         self.journal = Journal(records)
+        self.forgotten: dict[int, Micros] = {}  # persons, and up to when statements lose them
         self.views = Views(rules)
         self.counts = Counts(catalogue, bounds)
         whereabouts = Whereabouts()
         self.units = Units(rules, whereabouts, self.views.units, self.journal.records)
-        self.calls = Calls(rules, whereabouts, self, self.journal.records)
-        self.cases = Cases(rules)
+        self.calls = Calls(rules, whereabouts, self, self.forgotten, self.journal.records)
+        self.cases = Cases(rules, self.forgotten)
         self.archiving = Archiving(self)
         self._now: Micros = 0  # the clock of the last event
         self.counts.start(rules.profile)
@@ -68,7 +76,7 @@ class Core:
         handler, topic = _HANDLERS[type(event)]
         effect = handler(self, event, at, now)
         if effect not in _UNCHANGED:
-            self.views.feeds.seen(topic or event.topic, at)  # type: ignore[union-attr]  # those without one name it
+            self._seen(topic or event.topic, at)  # type: ignore[union-attr]  # those without one name it
         return effect
 
     def _call(self, event: Any, at: Micros, now: Micros) -> Effect:
@@ -97,26 +105,42 @@ class Core:
     def _heartbeat(self, event: Any, at: Micros, now: Micros) -> Effect:
         return "applied"
 
-    def _withdrawn(self, event: Any, at: Micros, now: Micros) -> Effect:
-        withdrawal = event.id, event.of, event.upto
-        if event.call is not None:
-            if event.call not in self.calls and "call/" + event.call in self.archiving.gone:
-                return "archived"
-            effect = self.calls.withdraw(event.call, withdrawal, now)
-            key = "call/" + event.call
-        elif event.case is not None:
-            if event.case not in self.cases and "case/" + event.case in self.archiving.gone:
-                return "archived"
-            effect = self.cases.withdraw(event.case, withdrawal, now)
-            key = "case/" + event.case
-        else:
-            return self.units.withdraw(event.unit, withdrawal, now)
+    def _call_withdrawn(self, event: events.CallWithdrawn, at: Micros, now: Micros) -> Effect:
+        id = event.call
+        if id not in self.calls and "call/" + id in self.archiving.gone:
+            return "archived"
+        effect = self.calls.withdraw(id, (event.id, event.of, event.upto), now)
         if effect not in _UNCHANGED:
-            self.journal.said(key)
+            self.journal.said("call/" + id)
         return effect
 
-    def _forgotten(self, event: Any, at: Micros, now: Micros) -> Effect:
-        raise NotImplementedError
+    def _case_withdrawn(self, event: events.CaseWithdrawn, at: Micros, now: Micros) -> Effect:
+        id = event.case
+        if id not in self.cases and "case/" + id in self.archiving.gone:
+            return "archived"
+        effect = self.cases.withdraw(id, (event.id, event.of, event.upto), now)
+        if effect not in _UNCHANGED:
+            self.journal.said("case/" + id)
+        return effect
+
+    def _status_withdrawn(self, event: events.StatusWithdrawn, at: Micros, now: Micros) -> Effect:
+        return self.units.withdraw(event.unit, (event.id, event.of, event.upto), now)
+
+    def _forgotten(self, event: events.PersonForgotten, at: Micros, now: Micros) -> Effect:
+        person = said.person(event.program, event.person)
+        if at <= self.forgotten.get(person, 0):
+            return "duplicate"
+        self.forgotten[person] = at
+        self.journal.said("forgotten/")
+        self.calls.lean_on_people(person)
+        self.cases.lean()
+        for day in self.views.people.forget(person, at):
+            self.journal.said(f"people/{day}")
+        return "applied"
+
+    def _seen(self, topic: events.Topic, at: Micros) -> None:
+        if self.views.feeds.heard(topic, at):
+            self.journal.said("feeds/")
 
     # --- what follows ---------------------------------------------------------------------------------------
 
@@ -190,7 +214,11 @@ class Core:
         if kind == "case":
             return self.cases.pack(id)
         if kind == "feeds":
-            return self.views.feeds.pack()
+            return pack(self.views.feeds.newest_by_topic)
+        if kind == "forgotten":
+            return pack(self.forgotten)
+        if kind == "people":
+            return pack(persons) if (persons := self.views.people.pack(int(id))) else None
         return self.units.pack(key)
 
     def records(self) -> Iterator[tuple[str, bytes]]:
@@ -198,6 +226,8 @@ class Core:
         return self.journal.in_order()
 
     def _restore(self) -> None:
+        if packed := self.journal.records.get("forgotten/"):
+            self.forgotten.update(_decode_forgotten(packed))
         self.archiving.restore()
         self.units.restore()
         self._settle_units({})
@@ -214,7 +244,10 @@ class Core:
                 self.counts.restore(case.entry.facts if case.entry else (), case.taken)
                 self.views.of_case(id, None, case.entry)
             elif kind == "feeds":
-                self.views.feeds.restore(packed)
+                for topic, at in _decode_feeds(packed).items():
+                    self.views.feeds.heard(topic, at)
+            elif kind == "people":
+                self.views.people.restore(int(id), _decode_people(packed))
             else:
                 continue
             self.archiving.note(key)
@@ -228,4 +261,16 @@ class Core:
 # Not bound to a state: a state that refers to its own methods is a cycle, and stays until the garbage collector comes.
 # With the topic of the event; None: it names its own.
 _Handler = Callable[[Core, Any, Micros, Micros], Effect]
-_HANDLERS: Final[dict[type[events.Event], tuple[_Handler, events.Topic | None]]] = {}
+_HANDLERS: Final[dict[type[events.Event], tuple[_Handler, events.Topic | None]]] = {
+    events.Heartbeat: (Core._heartbeat, None),
+    events.UnitStatus: (Core._status, "status"),
+    events.StatusWithdrawn: (Core._status_withdrawn, "status"),
+    events.CallWithdrawn: (Core._call_withdrawn, "dispatch"),
+    events.CaseWithdrawn: (Core._case_withdrawn, "followup"),
+    events.PersonForgotten: (Core._forgotten, "followup"),
+    **dict.fromkeys(events.CALL_EVENTS, (Core._call, "dispatch")),
+    **dict.fromkeys(events.CASE_EVENTS, (Core._case, "followup")),
+}
+assert _HANDLERS.keys() == {kind for kinds in events.KINDS.values() for kind in kinds}, (
+    "an event type without a handler"
+)

@@ -7,14 +7,13 @@ corrections, order*, and docs/meaning.md.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from hashlib import blake2b
 from math import inf
 from typing import Final, Literal, TypeVar
 
 import msgspec
 
 from streams.clock import DAY, Micros
-from streams.said import CaseClosed, CaseReopened, Closed, Opened, Received, Reopened, Said, place
+from streams.said import CaseClosed, CaseReopened, Closed, Opened, Received, Reopened, Said, content, place
 
 #: A record is kept so long after its last new statement arrived.
 KEPT: Final[Micros] = 45 * DAY
@@ -38,11 +37,6 @@ S = TypeVar("S", bound=Said)
 #: The id of a withdrawal, the id of what it takes back, and up to which revision; None: whatever it is.
 Withdrawal = tuple[str, str, int | None]
 _encode = msgspec.json.Encoder().encode
-
-
-def content(said: Said) -> bytes:
-    """Eight bytes that stand for one telling: all that it says, its revision included."""
-    return blake2b(_encode(said), digest_size=8).digest()
 
 
 class Record:
@@ -111,11 +105,16 @@ class Record:
                 self.said[said.id] = said
                 return "raised"
         # a correction fits where the record has room for the largest one
-        if len(self.said) >= MOST_BYTES // LARGEST and self._bytes() - len(_encode(old)) + len(_encode(said)) > MOST_BYTES:
+        if (
+            len(self.said) >= MOST_BYTES // LARGEST
+            and self._bytes() - len(_encode(old)) + len(_encode(said)) > MOST_BYTES
+        ):
             return "full"
         self.said[said.id] = said
         self._size = 0
-        self.newest = max(each.at for each in self.said.values()) if old.at == self.newest else max(self.newest, said.at)
+        self.newest = (
+            max(each.at for each in self.said.values()) if old.at == self.newest else max(self.newest, said.at)
+        )
         self._touch(said, now)
         return "corrected"
 

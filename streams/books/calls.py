@@ -18,7 +18,21 @@ from streams.derive.past import End, UnitResult
 from streams.packed import pack
 from streams.record import KEPT, KEPT_OF_OLD, Effect, Record, Withdrawal
 from streams.rules import Rules
-from streams.said import AnyOfCall, Contact, Force, Merged, Needles, PoliceRequested, Referral, Reopened, Said, UnitPoint, place
+from streams.said import (
+    AnyOfCall,
+    Closed,
+    Contact,
+    Force,
+    Merged,
+    Needles,
+    Person,
+    PoliceRequested,
+    Referral,
+    Reopened,
+    Said,
+    UnitPoint,
+    place,
+)
 
 #: What is said of these counts for the call that a call is merged into.
 _MOVES_WITH_MERGE = (UnitPoint, Contact, Force, Needles, Referral, PoliceRequested)
@@ -77,18 +91,26 @@ class Calls:
     """All kept calls of a program. `settle` says what became of those that were touched."""
 
     def __init__(
-        self, rules: Rules, whereabouts: Whereabouts, statuses: Statuses, records: Mapping[str, bytes]
+        self,
+        rules: Rules,
+        whereabouts: Whereabouts,
+        statuses: Statuses,
+        forgotten: Mapping[Person, Micros],
+        records: Mapping[str, bytes],
     ) -> None:
-        """No calls. `records`: where all of them are as of the last flush."""
+        """No calls. `records`: where all of them are as of the last flush; `forgotten`: persons, and up to when."""
         self.rules = rules
         self._whereabouts = whereabouts
         self._statuses = statuses
+        self._forgotten = forgotten
         self._records = records
         self.live: dict[str, LiveCall] = {}
         self._loaded: dict[str, None] = {}  # made live since the last flush
         self._said: dict[str, None] = {}  # something new was said since the last settling
         self._leaning: dict[str, None] = {}  # what they are may have changed
-        self._sources: defaultdict[str, set[str]] = defaultdict(set)  # call -> those that were told to be merged into it
+        self._sources: defaultdict[str, set[str]] = defaultdict(
+            set
+        )  # call -> those that were told to be merged into it
         self._restoring: defaultdict[str, list[tuple[Micros, int, str | None]]] = defaultdict(list)
         self._asking: list[tuple[Micros, str]] = []  # closed calls whose result the units tell, by when they ask
 
@@ -141,6 +163,17 @@ class Calls:
         """These calls may be otherwise now, for something that was not said about them."""
         self._leaning.update(dict.fromkeys(ids))
 
+    def lean_on_people(self, person: Person) -> None:
+        """A person is forgotten: calls that tell of one."""
+        for id in self._ids():
+            call = self.live.get(id)
+            entry = call.entry if call else _decode_head(self._records["call/" + id]).entry
+            if entry is not None and person in entry.people:
+                self._leaning[id] = None
+
+    def _ids(self) -> list[str]:
+        return [*self.live, *(key[5:] for key in self._records if key.startswith("call/") and key[5:] not in self.live)]
+
     def lean_on_results(self, begin: Micros, end: Micros) -> None:
         """What units did in a span has changed, its end not included: closed calls that ask for it may end otherwise."""
         asking = self._asking
@@ -189,8 +222,15 @@ class Calls:
             return None
         into = self._final(id)
         statements = self._with_merged(id, holding) if id in self._sources else holding
+        if self._forgotten:
+            statements = [self._without_person(said) for said in statements]
         past = _PastOf(id, self._whereabouts, self._statuses)
         return derive_call(id, statements, self.rules, past, None if into == id else call.merged_into)
+
+    def _without_person(self, said: Said) -> Said:
+        if type(said) is not Closed or said.person is None or said.at > self._forgotten.get(said.person, 0):
+            return said
+        return msgspec.structs.replace(said, person=None)
 
     def _holding(self, call: LiveCall) -> list[Said]:
         if call.holding is None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from streams import entries
 from streams.books.kept import Change, Kept
-from streams.derive.case import derive_case
 from streams.clock import Micros
+from streams.derive.case import derive_case, shown_until
 from streams.packed import pack
 from streams.record import Effect, Record, Withdrawal
 from streams.rules import Rules
-from streams.said import AnyOfCase, Said
+from streams.said import AnyOfCase, Person, Said
 
 
 class Stored(msgspec.Struct, array_like=True, gc=False):
@@ -34,9 +34,10 @@ _decode = msgspec.msgpack.Decoder(Stored).decode
 class Cases:
     """All kept cases of a program. Each stays live: there are far fewer than calls, and follow-ups look at them for weeks."""
 
-    def __init__(self, rules: Rules) -> None:
-        """No cases."""
+    def __init__(self, rules: Rules, forgotten: Mapping[Person, Micros]) -> None:
+        """No cases. `forgotten`: persons, and up to when statements lose them."""
         self.rules = rules
+        self._forgotten = forgotten
         self.live: dict[str, Kept[entries.Case]] = {}
         self._openings: dict[str, entries.Opening] = {}  # what calls open, by their ids
         self._touched: dict[str, None] = {}
@@ -81,14 +82,14 @@ class Cases:
         case = self.live.get(id)
         if case is None:
             return None
-        return max(case.record.kept_until, case.entry.ends if case.entry else 0)
+        return max(case.record.kept_until, shown_until(case.entry) if case.entry else 0)
 
     def settle(self) -> Iterator[Change[entries.Case]]:
         """Work out anew what the cases are that were touched; those that have changed."""
         for id in self._touched:
             case = self._get(id)
             before = case.entry
-            after = derive_case(case.record.holds(), self._openings.get(id), self.rules, before)
+            after = derive_case(case.record.holds(), self._openings.get(id), self.rules, self._forgotten, before)
             if after != before:
                 case.entry = after
                 yield Change(id, before, after, case)

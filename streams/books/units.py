@@ -320,7 +320,9 @@ class Units:
             log = self._logs[name]
             log.ids = array("Q", sorted(hash64(status.id) for status in statuses))
         for unit, names in self._names.items():
-            self._restore_unit(unit, [s for name in names for s in holds(found[name], self._logs[name].withdrawals.values())])
+            self._restore_unit(
+                unit, [s for name in names for s in holds(found[name], self._logs[name].withdrawals.values())]
+            )
 
     def _restore_unit(self, unit: str, statuses: list[Status]) -> None:
         statuses.sort(key=lambda status: (status.at, status.id))

@@ -34,7 +34,7 @@ class Views:
         """A call is something else now; None: not there."""
         self.open_calls.change(id, before, after)
         self.closed.change(before, after)
-        self.hours.change(id, before, after)
+        self.hours.change(before, after)
         if (before and before.people) or (after and after.people):
             self.people.change(people.of_call(before, self._rules), people.of_call(after, self._rules))
 
