@@ -1,0 +1,1 @@
+"""Views: sums over what records are; each answers the questions of one subject."""
