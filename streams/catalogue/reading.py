@@ -10,7 +10,7 @@ from streams.catalogue.metric import Labels, Metric
 from streams.catalogue.views import Look, Views
 from streams.clock import SECOND, Micros
 from streams.rules import Rules
-from streams.views.counts import Counts
+from streams.views.counts import Cell, Counts, Row
 
 
 class Spread(NamedTuple):
@@ -47,13 +47,14 @@ class Reading:
         self._rules, self._counts, self._views = rules, counts, views
         program = rules.profile.program
         self._program = (program,)
+        self._names: dict[Cell, Labels] = {}
         self._bounds = tuple(seconds(bound) for bound in counts.bounds)
         self._whole: dict[
             Metric, dict[Labels, Labels]
         ] = {}  # a cell's label values with the program; there are thousands
         self._counted = [metric for metric in catalogue if counts.has(metric)]
         self._times = {metric.name for metric in catalogue if metric.micros}
-        self._corrected = catalogue.corrections_of_counters
+        self._corrections = catalogue.corrections_of_counters
         self._zeros: dict[Metric, Mapping[Labels, Value]] = {
             metric: {(program, *labels): metric.start for labels in metric.values.of(rules.profile)}
             if metric.values.from_the_start
@@ -74,11 +75,14 @@ class Reading:
         for metric, found, zeros in self.current(now, upto):
             yield metric, list({**zeros, **found}.items())
 
-    def counted(self, cells: Mapping[Metric, Iterable[Labels]] | None = None) -> Iterator[Family]:
+    def counted(self, cells: Iterable[Cell] | None = None) -> Iterator[Family]:
         """The families that are sums of facts: all of their samples, or those of some cells (see `Counts.changed`)."""
-        for metric in self._counted:
-            if cells is None or metric in cells:
-                yield metric, self._samples(metric, None if cells is None else cells[metric])
+        if cells is None:
+            cells = [cell for metric in self._counted for cell in self._counts.all(metric)]
+        samples: dict[Metric, list[tuple[Labels, Value]]] = {metric: [] for metric in self._counted}
+        for cell in cells:
+            samples[cell.metric].append((self._named(cell), self._value(cell)))
+        yield from samples.items()
 
     def current(self, now: Micros, upto: Micros | None = None) -> Iterator[Sparse]:
         """The families that are read anew each time."""
@@ -91,27 +95,16 @@ class Reading:
             else:
                 yield Sparse(metric, {program + labels: value for labels, value in found.items()}, zeros)
 
-    def _samples(self, metric: Metric, cells: Iterable[Labels] | None) -> list[tuple[Labels, Value]]:
-        whole = self._whole.setdefault(metric, {})
-        if metric.kind == "histogram":
-            rows = self._counts.rows(metric)
-            return [
-                (self._named(whole, labels), Spread(self._bounds, rows[labels][:-1], seconds(rows[labels][-1])))
-                for labels in (rows if cells is None else cells)
-            ]
-        sums = self._counts.sums(metric)
-        return [
-            (self._named(whole, labels), seconds(sums[labels]) if self._in_seconds(metric, labels) else sums[labels])
-            for labels in (sums if cells is None else cells)
-        ]
+    def _value(self, cell: Cell) -> Value:
+        if isinstance(cell, Row):
+            return Spread(self._bounds, cell.value[:-1], seconds(cell.value[-1]))
+        # what was corrected is in the unit of its metric
+        micros = cell.labels[0] in self._times if cell.metric is self._corrections else cell.metric.micros
+        return seconds(cell.value) if micros else cell.value
 
-    def _in_seconds(self, metric: Metric, labels: Labels) -> bool:
-        """Whether a sum is one of microseconds; what was corrected is in the unit of its metric."""
-        return labels[0] in self._times if metric is self._corrected else metric.micros
-
-    def _named(self, whole: dict[Labels, Labels], labels: Labels) -> Labels:
-        """With the program before them; made once, as there are thousands."""
-        named = whole.get(labels)
+    def _named(self, cell: Cell) -> Labels:
+        """Its label values with the program; made once, as there are thousands."""
+        named = self._names.get(cell)
         if named is None:
-            named = whole[labels] = self._program + labels
+            named = self._names[cell] = self._program + cell.labels
         return named

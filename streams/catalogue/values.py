@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from streams.catalogue.metric import Block
 from streams.clock import SECOND, Micros
 from streams.events import STATUSES
-from streams.programs import NO_TEAM, OTHER, OUTCOMES, UNRECORDED, Profile
+from streams.programs import ALL_INTERVALS, NO_TEAM, OTHER, OUTCOMES, UNRECORDED, Profile
 
 # --- words of the contract ----------------------------------------------------------------------------------
 
@@ -43,21 +43,8 @@ RESULTS = (
 #: What `care_demand_hour_of_week` makes of them.
 REACHED = ("served", "unmet", "outside_hours")
 INVOLVEMENTS = ("none", "cancelled", "released", "unknown", "stayed")
-#: From the first point to the second: the first six of a call, the others of each response of a CARE unit.
-INTERVALS = (
-    "received_to_dispatched",
-    "received_to_on_scene",
-    "received_to_contact",
-    "eligible_to_dispatched",
-    "eligible_to_on_scene",
-    "dispatched_to_on_scene",
-    "dispatched_to_en_route",
-    "en_route_to_on_scene",
-    "en_route_to_staged",
-    "staged_to_on_scene",
-    "on_scene_to_cleared",
-    "dispatched_to_cleared",
-)
+#: From the first point to the second.
+INTERVALS: tuple[str, ...] = ALL_INTERVALS
 STAFFING = ("planned", "on_duty", "available", "missing", "none_available")
 FORCE_LEVELS = ("1", "2", "3")
 PROBLEMS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from streams.clock import Micros
 from streams.entries import Fact
 from streams.packed import pack
-from streams.views.sums import Rows, Sums
+from streams.views import rows
 
 #: A fact without its day and its amount: its code, and its labels.
 Cell = tuple[str | int, ...]
@@ -21,7 +22,7 @@ class Day(msgspec.Struct, array_like=True, gc=False):
     #: Upper bounds of the rows, microseconds.
     bounds: tuple[Micros, ...]
     sums: list[tuple[Cell, int]]
-    #: Of times: a count for each bound, one beyond them, and the sum (see `sums.Rows`).
+    #: Of times: a count for each bound, one beyond them, and the sum (see rows.py).
     rows: list[tuple[Cell, list[int]]]
 
 
@@ -29,12 +30,11 @@ class _Open:
     """A day that facts are being added to."""
 
     def __init__(self, bounds: tuple[Micros, ...], stored: Day | None) -> None:
-        self.sums: Sums[Cell] = Sums()
-        self.rows: Rows[Cell] = Rows(bounds)
+        self.sums: defaultdict[Cell, int] = defaultdict(int, stored.sums if stored else ())
+        self.rows: defaultdict[Cell, list[int]] = defaultdict(lambda: rows.empty(bounds))
         if stored:
-            self.sums.found.update(stored.sums)
             for cell, row in stored.rows:
-                self.rows.merge(cell, stored.bounds, row)
+                rows.merge(self.rows[cell], bounds, row, stored.bounds)
 
 
 class Archive:
@@ -63,7 +63,10 @@ class Archive:
             if of_day is None:
                 of_day = self._open[day] = _Open(self._bounds, self.day(day))
             cell = (code, *fact[2:-1])
-            (of_day.rows if code in self._times else of_day.sums).add(cell, amount)
+            if code in self._times:
+                rows.observe(of_day.rows[cell], self._bounds, amount)
+            else:
+                of_day.sums[cell] += amount
 
     def restore(self, day: int, packed: bytes) -> Day:
         """Take a day as it was stored. Its rows keep their bounds until something is added to it."""
@@ -73,8 +76,7 @@ class Archive:
     def pack(self) -> Iterator[tuple[int, bytes]]:
         """The days that have changed since this was last asked, for storing."""
         for day, of_day in sorted(self._open.items()):
-            stored = Day(self._bounds, [*of_day.sums.found.items()], [*of_day.rows.found.items()])
-            self._packed[day] = pack(stored)
+            self._packed[day] = pack(self._stored(of_day))
             yield day, self._packed[day]
         self._open.clear()
 
@@ -85,6 +87,9 @@ class Archive:
     def day(self, day: int) -> Day | None:
         """What was archived of a day; None: nothing."""
         if of_day := self._open.get(day):
-            return Day(self._bounds, [*of_day.sums.found.items()], [*of_day.rows.found.items()])
+            return self._stored(of_day)
         packed = self._packed.get(day)
         return self._decode(packed) if packed else None
+
+    def _stored(self, of_day: _Open) -> Day:
+        return Day(self._bounds, [*of_day.sums.items()], [*of_day.rows.items()])

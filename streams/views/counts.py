@@ -10,8 +10,9 @@ so counter minus corrected is the sum of what is so now, whatever was said in be
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import NamedTuple, cast
@@ -21,18 +22,54 @@ from streams.catalogue.metric import Facts, Labels, Metric, corrected_as
 from streams.clock import Micros
 from streams.entries import Fact
 from streams.programs import Profile
+from streams.views import rows
 from streams.views.archive import Archive
-from streams.views.sums import Rows, Sums
 
 _Pick = Callable[[Fact], Labels]
+#: All labels of a fact.
+_whole = cast(_Pick, itemgetter(slice(2, -1)))
+
+
+class Sum:
+    """One number of a counter."""
+
+    __slots__ = ("changed", "labels", "metric", "value")
+
+    def __init__(self, metric: Metric, labels: Labels) -> None:
+        self.metric, self.labels = metric, labels
+        self.value = 0
+        self.changed = False  # whether it is among those that have changed
+
+    def add(self, amount: int) -> None:
+        """Add an amount."""
+        self.value += amount
+
+
+class Row:
+    """One row of a histogram."""
+
+    __slots__ = ("bounds", "changed", "labels", "metric", "value")
+
+    def __init__(self, metric: Metric, labels: Labels, bounds: tuple[Micros, ...]) -> None:
+        self.metric, self.labels, self.bounds = metric, labels, bounds
+        self.value = rows.empty(bounds)
+        self.changed = False
+
+    def add(self, amount: int) -> None:
+        """Observe a time."""
+        row = self.value  # as rows.observe does, without a call more: it is most of what is counted
+        row[bisect_left(self.bounds, amount)] += 1
+        row[-1] += amount
+
+
+Cell = Sum | Row
 
 
 class Taker(NamedTuple):
-    """A metric that takes the facts of a code: under which label values, and where."""
+    """A metric that takes the facts of a code, and under which label values."""
 
     pick: _Pick
     metric: Metric
-    cells: Sums[Labels] | Rows[Labels]
 
 
 class Counts:
@@ -46,42 +83,43 @@ class Counts:
             bounds: Upper bounds of the histograms, microseconds (see `values.edges`).
         """
         self.bounds = bounds
-        self._cells: dict[Metric, Sums[Labels] | Rows[Labels]] = {}
+        self._cells: dict[Metric, dict[Labels, Cell]] = {}
+        self._changed: list[Cell] = []
+        self._takers: dict[str | int, list[Taker]] = {}
         #: Where what is taken back is counted, by the name of the metric that it is of.
         self._corrected: dict[str, Taker] = {}
-        self._takers: dict[str | int, list[Taker]] = {}
-        self._of_counters: Sums[Labels] = Sums()
-        if (metric := catalogue.corrections_of_counters) is not None:
-            self._cells[metric] = self._of_counters
+        #: What facts add to, by their code and labels: found once, as there are few such and many facts.
+        self._ways: dict[str | int, dict[tuple[str | int, ...], list[Cell]]] = {}
+        assert catalogue.corrections_of_counters is not None, "the catalogue has no place for corrections"
+        self._corrections = catalogue.corrections_of_counters
+        self._cells[self._corrections] = {}
         for metric in catalogue:
             if metric.sums:
                 self._take(metric, catalogue)
-        times = {str(code) for code, takers in self._takers.items() if isinstance(takers[0].cells, Rows)}
+        times = {str(code) for code, takers in self._takers.items() if takers[0].metric.kind == "histogram"}
         #: What was counted of records that are gone.
         self.archived = Archive(bounds, times)
 
     def _take(self, metric: Metric, catalogue: Catalogue) -> None:
         """Count the facts of a metric, and what is taken back of it."""
-        cells: Sums[Labels] | Rows[Labels]
         if metric.kind == "histogram":
-            cells, corrected = Rows(self.bounds), catalogue.corrections_of[metric]
-            back = Taker(_whole, corrected, Rows(self.bounds))
-            self._cells[corrected] = back.cells
+            back = Taker(_whole, catalogue.corrections_of[metric])
         else:
-            cells = Sums()
-            back = Taker(lambda fact: corrected_as(metric, _whole(fact)), metric, self._of_counters)
-        self._cells[metric] = cells
+            back = Taker(lambda fact: corrected_as(metric, _whole(fact)), self._corrections)
         self._corrected[metric.name] = back
         for each in metric.sums:
-            self._takers.setdefault(each.code, []).append(Taker(_picker(each, metric.values.labels), metric, cells))
-        self._takers[metric.name] = [Taker(_whole, metric, cells), back]
+            self._takers.setdefault(each.code, []).append(Taker(_picker(each, metric.values.labels), metric))
+        self._takers[metric.name] = [Taker(_whole, metric), back]
+        self._cells[metric] = {}
+        self._cells.setdefault(back.metric, {})
+        self._ways |= {code: {} for code in (metric.name, *(each.code for each in metric.sums))}
 
     def start(self, profile: Profile) -> None:
         """Make sure that all that a program file makes possible is there: no first count is lost then."""
-        for metric, cells in self._cells.items():
+        for metric in self._cells:
             if metric.values.from_the_start:
                 for labels in metric.values.of(profile):
-                    cells.start(labels)
+                    self._cell(metric, labels)
 
     def change(self, before: Sequence[Fact], after: Sequence[Fact]) -> list[Fact]:
         """Count what is new in the facts of a record, and what is no longer so as corrected.
@@ -108,13 +146,15 @@ class Counts:
         stored = self.archived.restore(day, packed)
         self._add((cell[0], day, *cell[1:], amount) for cell, amount in stored.sums)
         for cell, row in stored.rows:
-            for taker in self._takers.get(cell[0], ()):
-                assert isinstance(taker.cells, Rows)
-                taker.cells.merge(taker.pick((cell[0], day, *cell[1:], 0)), stored.bounds, row)
+            for pick, metric in self._takers.get(cell[0], ()):
+                mine = self._cell(metric, pick((cell[0], day, *cell[1:], 0)))
+                assert isinstance(mine, Row)
+                rows.merge(mine.value, self.bounds, row, stored.bounds)
+                self._note(mine)
 
     def correct(self, metric: Metric, labels: Labels, amount: int) -> None:
         """Count by how much a counter fell that is no sum of facts (label values without the program; microseconds)."""
-        self._of_counters.add(corrected_as(metric, labels), amount)
+        self._move(self._corrections, corrected_as(metric, labels), amount)
 
     # --- reading --------------------------------------------------------------------------------------------
 
@@ -122,51 +162,73 @@ class Counts:
         """Whether it is counted here."""
         return metric in self._cells
 
-    def sums(self, metric: Metric) -> Mapping[Labels, int]:
-        """A counter's numbers by label values (without the program)."""
-        cells = self._cells[metric]
-        assert isinstance(cells, Sums)
-        return cells.found
+    def all(self, metric: Metric) -> Iterable[Cell]:
+        """All cells of a metric."""
+        return self._cells[metric].values()
 
-    def rows(self, metric: Metric) -> Mapping[Labels, list[int]]:
-        """A histogram's rows by label values (without the program), see `sums.Rows`."""
-        cells = self._cells[metric]
-        assert isinstance(cells, Rows)
-        return cells.found
-
-    def changed(self) -> dict[Metric, Collection[Labels]]:
-        """The label values that have changed since this was last asked: it has one reader, the page of /metrics."""
-        found: dict[Metric, Collection[Labels]] = {}
-        for metric, cells in self._cells.items():
-            if cells.changed:
-                found[metric], cells.changed = cells.changed, set()
-        return found
+    def changed(self) -> list[Cell]:
+        """The cells that have changed since this was last asked: it has one reader, the page of /metrics."""
+        changed, self._changed = self._changed, []
+        for cell in changed:
+            cell.changed = False
+        return changed
 
     # --- the way of a fact ----------------------------------------------------------------------------------
 
     def _add(self, facts: Iterable[Fact]) -> None:
-        takers = self._takers
+        ways, changed = self._ways, self._changed
         for fact in facts:
-            for pick, _, cells in takers.get(fact[0], ()):
-                cells.add(pick(fact), fact[-1])  # type: ignore[arg-type]  # the last of a fact is its amount
+            known = ways.get(fact[0])
+            if known is None:
+                continue  # of the days only
+            for cell in known.get(fact[2:-1]) or self._way(fact):
+                cell.add(fact[-1])  # type: ignore[arg-type]  # the last of a fact is its amount
+                if not cell.changed:
+                    cell.changed = True
+                    changed.append(cell)
+
+    def _way(self, fact: Fact) -> list[Cell]:
+        """What the facts of this code with these labels add to."""
+        cells = [self._cell(metric, pick(fact)) for pick, metric in self._takers[fact[0]]]
+        self._ways[fact[0]][fact[2:-1]] = cells
+        return cells
+
+    def _cell(self, metric: Metric, labels: Labels) -> Cell:
+        cells = self._cells[metric]
+        cell = cells.get(labels)
+        if cell is None:
+            made = Row(metric, labels, self.bounds) if metric.kind == "histogram" else Sum(metric, labels)
+            cell = cells[labels] = made
+        return cell
+
+    def _move(self, metric: Metric, labels: Labels, amount: int) -> None:
+        cell = self._cell(metric, labels)
+        cell.add(amount)
+        self._note(cell)
+
+    def _note(self, cell: Cell) -> None:
+        if not cell.changed:
+            cell.changed = True
+            self._changed.append(cell)
 
     def _exchange(self, gone: Iterable[Fact], came: Iterable[Fact]) -> list[Fact]:
         """Count facts that took the place of others. What a metric does not tell apart did not change for it."""
         moved: dict[tuple[Metric, Labels], tuple[list[Fact], list[Fact]]] = {}
         for which, facts in enumerate((gone, came)):
             for fact in facts:
-                for pick, metric, _ in self._takers.get(fact[0], ()):
+                for pick, metric in self._takers.get(fact[0], ()):
                     moved.setdefault((metric, pick(fact)), ([], []))[which].append(fact)
         taken: list[Fact] = []
         for (metric, labels), (old, new) in moved.items():
             settle = _net if metric.micros and metric.kind == "counter" else _unpaired
             more, less = settle(old, new)
             for amount in more:
-                self._cells[metric].add(labels, amount)
-            taken += [(metric.name, day, *labels, amount) for day, amount in less]
-        for fact in taken:
-            pick, metric, cells = self._corrected[str(fact[0])]
-            cells.add(pick(fact), fact[-1])  # type: ignore[arg-type]  # the last of a fact is its amount
+                self._move(metric, labels, amount)
+            for day, amount in less:
+                fact = (metric.name, day, *labels, amount)
+                taken.append(fact)
+                pick, corrections = self._corrected[metric.name]
+                self._move(corrections, pick(fact), amount)
         return taken
 
 
@@ -200,11 +262,6 @@ def _difference(before: Iterable[Fact], after: Iterable[Fact]) -> tuple[list[Fac
         else:
             came.append(fact)
     return came, list(left.elements())
-
-
-def _whole(fact: Fact) -> Labels:
-    """All labels of a fact."""
-    return cast(Labels, fact[2:-1])
 
 
 def _picker(facts: Facts, labels: Labels) -> _Pick:
