@@ -214,7 +214,7 @@ class Core:
         if kind == "case":
             return self.cases.pack(id)
         if kind == "feeds":
-            return pack(self.views.feeds.newest_by_topic)
+            return pack({topic: at for (topic,), at in self.views.feeds.newest().items()})
         if kind == "forgotten":
             return pack(self.forgotten)
         if kind == "people":

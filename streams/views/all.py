@@ -9,6 +9,7 @@ from streams.views.closed import Closed
 from streams.views.feeds import Feeds
 from streams.views.followups import Followups
 from streams.views.hours import Hours
+from streams.views.kept import Kept
 from streams.views.open_calls import OpenCalls
 from streams.views.people import People
 from streams.views.staffing import Staffing
@@ -29,16 +30,19 @@ class Views:
         self.followups = Followups()
         self.people = People(rules.day)
         self.feeds = Feeds()
+        self.kept = Kept(self.units)
 
     def of_call(self, id: str, before: Call | None, after: Call | None) -> None:
         """A call is something else now; None: not there."""
         self.open_calls.change(id, before, after)
         self.closed.change(before, after)
         self.hours.change(before, after)
+        self.kept.of_call(before, after)
         if (before and before.people) or (after and after.people):
             self.people.change(people.of_call(before, self._rules), people.of_call(after, self._rules))
 
     def of_case(self, id: str, before: Case | None, after: Case | None) -> None:
         """A case is something else now; None: not there."""
         self.followups.change(id, before, after)
+        self.kept.of_case(before, after)
         self.people.change(people.of_case(before, self._rules), people.of_case(after, self._rules))

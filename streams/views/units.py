@@ -266,6 +266,10 @@ class Units:
         """Each team that a span named, with its units as a step function. Up to date once `settle` was asked."""
         return self._steps
 
+    def __len__(self) -> int:
+        """How many units there are."""
+        return len(self._pasts)
+
     def spans(self, unit: str) -> Sequence[Span]:
         """The spans of a unit in order; none, if it is not known. It changes with the unit."""
         return self._pasts.get(unit, ())
