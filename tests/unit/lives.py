@@ -1,0 +1,259 @@
+"""Everyday lives of calls, units and cases as events of a small program: strategies for any statements in any order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+from hypothesis import strategies as st
+
+from streams import door
+from streams import events_next as events
+from streams.catalogue.program import PROGRAM
+from streams.catalogue.reading import Reading, Spread
+from streams.catalogue.values import edges
+from streams.clock import DAY, SECOND, Micros, micros
+from streams.core import Core
+from streams.programs import Profile
+from streams.rules import Rules
+from tests.unit import strategies as small
+
+Event = dict[str, Any]
+MINUTE = 60 * SECOND
+#: Wednesday noon in Chicago, inside everyone's hours.
+NOON = datetime(2024, 5, 15, 17, 0, tzinfo=UTC)
+
+#: The small program, with what only this core knows: a named unit, codes of a team, a checkpoint of a person.
+SMALL: dict[str, Any] = small.PROGRAM | {
+    "units": {
+        "U1": {"aliases": ["Medic 1"], "team": "alpha"},
+        "P1": {"agency": "police"},
+    },
+    "stale_after": {"call": "12h", "unit": "16h"},
+    "teams": [
+        small.PROGRAM["teams"][0] | {"codes": ["A-TEAM"]},
+        small.PROGRAM["teams"][1]
+        | {
+            "followups": [
+                {"id": "72h", "kinds": ["overdose"], "opens": "24h", "due": "72h", "lapses": "72h"},
+                {"id": "7d", "kinds": ["encounter"], "opens": "6d", "due": "7d", "lapses": "9d", "per": "person"},
+            ],
+            "targets": {"received_to_on_scene": "30min", "eligible_to_on_scene": "25min", "on_scene_to_cleared": "1h"},
+        },
+    ],
+}
+
+
+def profile(**changes: Any) -> Profile:
+    """The small program, with other top-level keys."""
+    return msgspec.convert(SMALL | changes, Profile)
+
+
+def new_core(of: Profile, records: dict[str, bytes] | None = None) -> Core:
+    """A core of a program, from stored records."""
+    return Core(Rules(of), PROGRAM, edges([of]), records)
+
+
+# --- events -------------------------------------------------------------------------------------------------
+
+_CALLS, _UNITS, _CASES = ("C1", "C2", "C3"), ("U1", "U2", "Medic 1", "P1"), ("C1", "K1")
+_AREAS = ("north", "south", "far", "N ", "nowhere")
+_AGENCIES = (None, None, None, "care", "police", "fire")
+
+
+def _maybe(*values: Any) -> st.SearchStrategy[Any]:
+    return st.sampled_from((None, *values))
+
+
+def _one(*values: Any) -> st.SearchStrategy[Any]:
+    return st.sampled_from(values)
+
+
+_call = _one(*_CALLS)
+_unit = _one(*_UNITS)
+_point = {"call": _call, "unit": _unit, "agency": st.sampled_from(_AGENCIES)}
+_person = _maybe("Ann", "Bob")
+
+#: The fields of each type beside the common ones.
+FIELDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    "call_received": {
+        "call": _call,
+        "call_type": _one("crisis", "welfare", "odd"),
+        "area": _one(*_AREAS),
+        "source": _maybe("911", "self"),
+        "scheduled_for": _maybe("minutes 90"),
+    },
+    "call_triaged": {"call": _call, "eligible": st.booleans(), "call_type": _maybe("check"), "area": _maybe(*_AREAS)},
+    "unit_dispatched": _point | {"team": _maybe("alpha", "beta", "a-team", "gamma")},
+    "unit_en_route": _point,
+    "unit_staged": _point,
+    "unit_on_scene": _point,
+    "unit_transporting": _point | {"destination": _maybe("shelter", "moon")},
+    "unit_at_destination": _point | {"destination": _maybe("shelter")},
+    "unit_cleared": _point,
+    "unit_cancelled": _point,
+    "contact_made": {
+        "call": _call,
+        "unit": _maybe(*_UNITS),
+        "team": _maybe("beta"),
+        "channel": _maybe("in_person", "phone", "video"),
+    },
+    "call_closed": {
+        "call": _call,
+        "outcome": _maybe("services", "svc", "cancelled", "resolved_by_other", "no_contact", "odd"),
+        "unserved_reason": _maybe("out_of_service", "odd"),
+        "person": _person,
+        "involuntary": _maybe(True, False),
+    },
+    "call_reopened": {"call": _call},
+    "call_merged": {"call": _call, "into": _one(*_CALLS, "C9")},
+    "police_requested": {"call": _call},
+    "use_of_force": {"call": _call, "level": _one(1, 2)},
+    "needles_collected": {"call": _call, "count": _one(1, 7)},
+    "referral_made": {
+        "call": _call,
+        "service": _one("housing", "odd"),
+        "partner": _maybe("A", "B"),
+        "result": _maybe("accepted", "completed"),
+    },
+    "unit_status": {
+        "unit": _unit,
+        "team": _one("alpha", "beta", "gamma"),
+        "status": st.sampled_from(events.STATUSES),
+        "area": _maybe("north", "south"),
+    },
+    "case_opened": {
+        "case": _one(*_CASES),
+        "kind": st.sampled_from(events.CASE_KINDS),
+        "team": _one("alpha", "beta", "gamma"),
+        "area": _maybe("north", "nowhere"),
+        "person": _person,
+        "call": _maybe("C1"),
+    },
+    "followup_attempted": {
+        "case": _one(*_CASES),
+        "followup": _one("1d", "7d", "72h", "odd"),
+        "result": st.sampled_from(events.ATTEMPT_RESULTS),
+    },
+    "outreach_attempted": {"case": _one(*_CASES), "located": st.booleans()},
+    "followup_rescheduled": {
+        "case": _one(*_CASES),
+        "followup": _one("1d", "7d"),
+        "due": _one("days 3", "days 12"),
+        "lapses": _maybe("days 14"),
+    },
+    "case_transferred": {"case": _one(*_CASES), "team": _one("alpha", "beta", "gamma")},
+    "case_closed": {"case": _one(*_CASES), "reason": _maybe("done", "moved")},
+    "case_reopened": {"case": _one(*_CASES)},
+}
+_OF_CASES = ("followup_attempted", "outreach_attempted", "case_transferred", "case_closed", "case_reopened")
+assert FIELDS.keys() == {events.tag_of(kind) for kind in events.STATEMENTS}
+
+
+def _time(text: Any) -> Any:
+    if isinstance(text, str) and text.startswith(("minutes ", "days ")):
+        unit, number = text.split()
+        return (NOON + timedelta(**{unit: int(number)})).isoformat()
+    return text
+
+
+@st.composite
+def statement(draw: st.DrawFn) -> Event:
+    """Any statement about one of a few records, at one of a few times; few ids, so that some are corrections."""
+    kind = draw(st.sampled_from(sorted(FIELDS)))
+    fields = {name: draw(strategy) for name, strategy in FIELDS[kind].items()}
+    minutes = draw(st.one_of(st.integers(-3, 12).map(lambda n: n * 5), st.integers(0, 60 * 24 * 4).map(lambda n: n * 1)))
+    if kind in _OF_CASES:
+        minutes += draw(st.sampled_from((0, 60 * 24, 60 * 24 * 8)))
+    event = {
+        "id": f"e{draw(st.integers(0, 40))}",
+        "type": kind,
+        "program": "small",
+        "at": (NOON + timedelta(minutes=minutes)).isoformat(),
+        "revision": draw(st.sampled_from((None, None, None, 0, 1))),
+        **{name: _time(value) for name, value in fields.items()},
+    }
+    return {name: value for name, value in event.items() if value is not None}
+
+
+@st.composite
+def lives(draw: st.DrawFn, most: int = 25) -> list[Event]:
+    """Statements in any order, some told again, some withdrawn, persons forgotten."""
+    found = draw(st.lists(statement(), min_size=1, max_size=most))
+    for _ in range(draw(st.integers(0, 4))):
+        told = draw(st.sampled_from(found))
+        where = draw(st.integers(0, len(found)))
+        how = draw(st.sampled_from(("again", "withdrawn", "later", "forgotten")))
+        if how == "again" or "of" in told or told["type"] == "person_forgotten":
+            found.insert(where, told)
+        elif how == "later":
+            at = datetime.fromisoformat(told["at"]) + timedelta(minutes=draw(st.sampled_from((-10, 7))))
+            found.insert(where, told | {"at": at.isoformat(), "revision": draw(st.sampled_from((0, 1, 2)))})
+        elif how == "forgotten":
+            found.insert(where, {"id": "f", "type": "person_forgotten", "program": "small", "at": told["at"], "person": "Ann"})
+        else:
+            record = {name: told[name] for name in ("case", "call", "unit") if name in told}
+            record = {"case": record["case"]} if "case" in record else record
+            upto = draw(st.sampled_from((None, 0)))
+            taken = {"id": f"w{where}", "type": "withdrawn", "program": "small", "at": told["at"], "of": told["id"]}
+            found.insert(where, taken | record | ({} if upto is None else {"upto": upto}))
+    return found
+
+
+class Applied(NamedTuple):
+    """An event as it came in."""
+
+    event: events.AnyEvent
+    at: Micros
+
+
+def enter(event: Event, now: Micros) -> Applied:
+    """Take an event in at the door."""
+    topic = events.topic_of(event)
+    assert topic is not None, event
+    entered = door.enter_next(topic, b"small", json.dumps(event).encode(), {"small"}, now)
+    assert not isinstance(entered, door.Rejected), (event, entered)
+    return Applied(*entered)
+
+
+# --- numbers ------------------------------------------------------------------------------------------------
+
+Numbers = dict[str, dict[tuple[str, ...], Any]]
+#: What depends on the order in which things came, or is of the pipeline.
+_NOT_COMPARED = ("care_feed_last_event_timestamp_seconds", "care_records_archived_early_total")
+
+
+def net(core: Core, now: Micros) -> Numbers:
+    """All numbers of a program but zeros; counters less what was taken back."""
+    core.settle()
+    found: Numbers = {}
+    families = {metric.name: (metric, dict(samples)) for metric, samples in Reading(PROGRAM, core.rules, core.counts, core.views).all(now)}
+    _, corrected = families.pop("care_facts_corrected_total")
+    _, spread = families.pop("care_call_interval_corrected_seconds")
+    for name, (metric, samples) in families.items():
+        if name in _NOT_COMPARED or not metric.read and metric.start:
+            continue
+        found[name] = {}
+        for labels, value in samples.items():
+            if isinstance(value, Spread):
+                back = spread.get(labels)
+                counts = [a - b for a, b in zip(value.counts, back.counts if back else [0] * len(value.counts), strict=True)]
+                if any(counts):
+                    found[name][labels] = (tuple(counts), round(value.sum - (back.sum if back else 0), 6))
+            else:
+                if metric.kind == "counter":
+                    value -= _back(metric, labels, corrected)
+                if round(value, 6):
+                    found[name][labels] = round(value, 6)
+        if not found[name]:
+            del found[name]
+    return found
+
+
+def _back(metric: Any, labels: tuple[str, ...], corrected: dict[tuple[str, ...], Any]) -> float:
+    from streams.catalogue.metric import corrected_as
+
+    return corrected.get((labels[0], *corrected_as(metric, labels[1:])), 0)
