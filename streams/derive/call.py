@@ -62,7 +62,7 @@ def derive_call(id: str, said: Sequence[AnyOfCall], rules: Rules, past: Past, in
     for contact in told.contacts:
         if contact.by is not None:
             team_of(contact.by, past)
-    team = team_of_call(care, told.contacts)
+    team = team_of_call(care, told.contacts) if care or told.contacts else NO_TEAM
 
     eligible_since = _eligible_since(told, said[0].at)
     since = eligible_since if spell == 0 else told.spells[-1].begins
@@ -87,7 +87,8 @@ def derive_call(id: str, said: Sequence[AnyOfCall], rules: Rules, past: Past, in
         )
         if freed is not None:
             facts.append(("freed", day, freed))
-    facts += intervals.facts(told, care, eligible_since, team, rules)
+    if care or told.contacts:
+        facts += intervals.facts(told, care, eligible_since, team, rules)
     facts += counted.facts(told, care, rules)
     for at, field in told.unmapped:
         facts.append(("unmapped", rules.day(at), field, 1))
@@ -124,10 +125,11 @@ def derive_call(id: str, said: Sequence[AnyOfCall], rules: Rules, past: Past, in
 
 
 def _eligible_since(told: Told, first_said: Micros) -> Micros:
-    for at in (told.scheduled_for, told.eligible_again, told.received):
-        if at is not None:
-            return at
-    return first_said
+    if told.scheduled_for is not None:
+        return told.scheduled_for
+    if told.eligible_again is not None:
+        return told.eligible_again
+    return first_said if told.received is None else told.received
 
 
 def _is_sent(care: Sequence[Work], contacts: Sequence[Reached], spell: int) -> bool:
@@ -147,7 +149,9 @@ def _is_there(care: Sequence[Work], contacts: Sequence[Reached], spell: int) -> 
 
 
 def _in_contact(contacts: Sequence[Reached], spell: int) -> bool:
-    return any(contact.in_person and contact.spell >= spell and contact.by_care for contact in contacts)
+    return len(contacts) > 0 and any(
+        contact.in_person and contact.spell >= spell and contact.by_care for contact in contacts
+    )
 
 
 def _case(told: Told, close: Close, team: str, rules: Rules) -> Opening | None:

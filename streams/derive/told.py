@@ -256,20 +256,28 @@ class Told:
     # --- units and contacts ---------------------------------------------------------------------------------
 
     def _take_dispatched(self, said: Dispatched) -> None:
-        unit = self._arrive(said)
+        if self.spells[-1].ended:
+            self._reopen_by_unit(said.at)
+        unit = self._take_point(said)
         if said.team is not None:
             unit.team = self._label("team", said.team, said.at)
 
     def _take_on_the_way(self, said: EnRoute | OnScene) -> None:
-        self._arrive(said)
+        if self.spells[-1].ended:
+            self._reopen_by_unit(said.at)
+        self._take_point(said)
 
-    def _take_point(self, said: UnitPoint) -> None:
-        self._point(said)
+    def _take_point(self, said: UnitPoint) -> Unit:
+        unit = self._by_name.get(said.unit) or self._unit(said.unit, said.at)
+        if said.agency is not None:
+            unit.agency = said.agency
+        unit.points.append((said, len(self.spells) - 1))
+        return unit
 
     def _take_transport(self, said: Transporting | AtDestination) -> None:
         if said.destination is not None:
             self._label("destination", said.destination, said.at)
-        self._point(said)
+        self._take_point(said)
 
     def _take_contact(self, said: Contact) -> None:
         team = None if said.team is None else self._label("team", said.team, said.at)
@@ -280,18 +288,9 @@ class Told:
         if unit is not None and in_person:
             unit.points.append((said, spell))
 
-    def _arrive(self, said: UnitPoint) -> Unit:
-        spell = self.spells[-1]
-        if spell.ended and not spell.by_word_only and said.at - self._latest_close > GRACE:
-            self.spells.append(Spell(said.at))
-        return self._point(said)
-
-    def _point(self, said: UnitPoint) -> Unit:
-        unit = self._by_name.get(said.unit) or self._unit(said.unit, said.at)
-        if said.agency is not None:
-            unit.agency = said.agency
-        unit.points.append((said, len(self.spells) - 1))
-        return unit
+    def _reopen_by_unit(self, at: Micros) -> None:
+        if not self.spells[-1].by_word_only and at - self._latest_close > GRACE:
+            self.spells.append(Spell(at))
 
     def _unit(self, name: str, at: Micros) -> Unit:
         facts = self._rules.unit(name)
@@ -329,7 +328,7 @@ def asks_into(said: Sequence[AnyOfCall]) -> list[str]:
     return asked
 
 
-_Takes = dict[type[Said], Callable[[Told, Any], None]]
+_Takes = dict[type[Said], Callable[[Told, Any], object]]
 _TAKES_OF_A_MERGED_CALL: Final[_Takes] = {
     Received: Told._take_received,
     Triaged: Told._take_triaged,

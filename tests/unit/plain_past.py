@@ -90,9 +90,12 @@ class PlainPast:
     def _points(self, unit: str, said: Sequence[AnyOfCall]) -> list[UnitPoint | Contact]:
         points: list[UnitPoint | Contact] = []
         for each in sorted(said, key=place):
-            if isinstance(each, UnitPoint) or (isinstance(each, Contact) and each.channel == "in_person"):
-                if each.unit is not None and self.rules.unit(each.unit).unit == unit:
-                    points.append(each)
+            if not isinstance(each, UnitPoint | Contact) or each.unit is None:
+                continue
+            if isinstance(each, Contact) and each.channel != "in_person":
+                continue
+            if self.rules.unit(each.unit).unit == unit:
+                points.append(each)
         return points
 
     def _ends(self, unit: str) -> Iterator[End]:

@@ -17,7 +17,7 @@ from streams.derive.call import derive_call
 from streams.derive.told import asks_into
 from streams.entries import Asks, Call
 from streams.events import Agency, Channel, ReferralResult, Source, UnitStatusCode
-from streams.programs import Listed, Profile, load
+from streams.programs import Listed, load
 from streams.rules import Rules
 from streams.said import (
     AnyOfCall,
@@ -138,7 +138,7 @@ def status(m: float, status: UnitStatusCode, team: str = "ccr") -> Status:
 
 def call(
     *said: AnyOfCall,
-    others: Mapping[str, Sequence[AnyOfCall]] | None = None,
+    others: Mapping[str, Sequence[Any]] | None = None,  # of calls, as all that is told here
     statuses: Mapping[str, Sequence[Status]] | None = None,
     rules: Rules = RULES,
     into: str | None = None,
@@ -450,7 +450,7 @@ def test_a_stacked_dispatch_is_shown_from_when_the_unit_leaves() -> None:
 
 
 def test_the_status_with_which_a_stacked_unit_leaves_does_not_take_it_away() -> None:
-    others: dict[str, Sequence[AnyOfCall]] = {"B1": [staged(1), on_scene(7)]}
+    others = {"B1": [staged(1), on_scene(7)]}
     statuses = {"M1": [status(30, "available")]}
     (response,) = call(received(0), dispatched(5), others=others, statuses=statuses).responses
     assert (minute(response.shown_from), response.ended) == (30, "works")
@@ -460,7 +460,7 @@ def test_the_status_with_which_a_stacked_unit_leaves_does_not_take_it_away() -> 
 
 
 def test_a_stacked_unit_that_goes_to_a_third_call_is_taken_away() -> None:
-    others = {"B1": [on_scene(1)], "C1": [dispatched(6), en_route(30)]}
+    others: dict[str, Sequence[Any]] = {"B1": [on_scene(1)], "C1": [dispatched(6), en_route(30)]}
     (response,) = call(received(0), dispatched(5), others=others).responses
     assert (response.ended, minute(response.ends)) == ("elsewhere", 30)
 
@@ -506,7 +506,7 @@ def test_a_unit_on_its_way_since_before_the_reopening_is_still_sent() -> None:
 def test_agency_and_team_of_a_unit() -> None:
     units = {"P1": Listed(agency="police"), "M1": Listed(aliases=("Medic 1",), team="ccr")}
     rules = of_program(units=units)
-    said = [received(0), on_scene(5, "P1"), on_scene(10, " MEDIC 1"), on_scene(11, "M2")]
+    said: list[AnyOfCall] = [received(0), on_scene(5, "P1"), on_scene(10, " MEDIC 1"), on_scene(11, "M2")]
     entry = call(*said, rules=rules, statuses={"M2": [status(11, "on_scene", "ccr")]})
     assert [(each.unit, each.agency, each.team) for each in entry.responses] == [
         ("P1", "police", "other"),
@@ -699,7 +699,7 @@ def test_police_without_care() -> None:
 
 
 def test_what_is_filed_after_the_close_counts() -> None:
-    late = [Force("f", at(90), 0, 2), Needles("n", at(91), 0, 7), referral(92)]
+    late: list[AnyOfCall] = [Force("f", at(90), 0, 2), Needles("n", at(91), 0, 7), referral(92)]
     entry = call(*SERVED, *late, PoliceRequested("p", at(20), 0), PoliceRequested("q", at(21), 0))
     assert facts(entry, "force") == [(0, "2", 1)]
     assert facts(entry, "needles") == [(0, "downtown", 7)]
@@ -861,7 +861,7 @@ _statement: st.SearchStrategy[AnyOfCall] = st.one_of(
 _call = st.lists(_statement, min_size=1, max_size=14).map(
     lambda said: [msgspec.structs.replace(each, id=f"e{index}") for index, each in enumerate(said)]
 )
-_words = st.sampled_from(("available", "on_scene", "off_duty", "unavailable"))
+_words: st.SearchStrategy[UnitStatusCode] = st.sampled_from(("available", "on_scene", "off_duty", "unavailable"))
 _statuses = st.lists(st.tuples(_times, _words), max_size=4).map(
     lambda told: [Status(f"s{i}", when, 0, word, "ccr") for i, (when, word) in enumerate(told)]
 )
