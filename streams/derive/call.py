@@ -43,7 +43,7 @@ def derive_call(id: str, said: Sequence[AnyOfCall], rules: Rules, past: Past, in
 
     `said` are the statements that hold, in the order of the walk (`said.place`), one at least; beside its own what is said of
     units, contacts, force, needles, referrals and police requests on calls merged into it. `into` is the call that it is
-    merged into itself, as told, if that merge holds (see `asks_into`).
+    merged into itself, as told, if that merge holds: one of `asks_into`.
 
     Pure: statements, program file and past decide, nothing else.
     """

@@ -74,10 +74,10 @@ class Spell:
 class Unit:
     """What is told of a unit on the call. `points` are in the order of the walk."""
 
-    __slots__ = ("agency", "named", "points", "team", "unit")
+    __slots__ = ("agency", "name", "named", "points", "team")
 
     def __init__(self, facts: UnitFacts, named: Micros) -> None:
-        self.unit = facts.unit
+        self.name = facts.unit
         self.agency: Agency = facts.agency or "care"
         self.team = facts.team
         self.named = named  # when it is first named
@@ -107,8 +107,8 @@ class Reached(NamedTuple):
 class Told:
     """What is told of a call.
 
-    `into` is the call that it is merged into, as told, if that merge holds. Then only what says something of the call itself
-    counts here: what is said of its units, contacts, force, needles, referrals and police requests counts for the other.
+    `into` is the call that it is merged into, one of `asks_into`, if that merge holds. Then only what is said of the call itself
+    counts here: units, contacts, force, needles, referrals and police requests count for the other.
     """
 
     __slots__ = (
@@ -118,6 +118,7 @@ class Told:
         "_label_of",
         "_latest_close",
         "_latest_reopening",
+        "_receipt_holds",
         "_rules",
         "_said",
         "area",
@@ -147,6 +148,7 @@ class Told:
         self._label_of = rules.label
         self._into = into
         self._latest_reopening: Place | None = None  # None: not looked for yet
+        self._receipt_holds: bool | None = None  # None: not looked for yet
         self._latest_close: Micros = 0
         self.received: Micros | None = None
         self.area = OTHER
@@ -171,11 +173,6 @@ class Told:
             take = takes.get(type(each))
             if take is not None:
                 take(self, each)
-
-    @property
-    def spell(self) -> Spell:
-        """The spell in which the call is now, or which ended last."""
-        return self.spells[-1]
 
     @property
     def close(self) -> Close | None:
@@ -245,7 +242,12 @@ class Told:
     def _end(self, spell: Spell) -> None:
         if not spell.ended:
             spell.ended = True
-            spell.by_word_only = self.received is None and any(type(each) is Received for each in self._said)
+            spell.by_word_only = self.received is None and self._is_received()
+
+    def _is_received(self) -> bool:
+        if self._receipt_holds is None:
+            self._receipt_holds = any(type(each) is Received for each in self._said)
+        return self._receipt_holds
 
     def _is_reopened_after(self, said: Merged) -> bool:
         if self._latest_reopening is None:
