@@ -16,7 +16,7 @@ from streams.clock import Micros
 from streams.derive import counted, intervals
 from streams.derive.past import Past
 from streams.derive.police import involvement
-from streams.derive.response import Work, team_of, works_of
+from streams.derive.response import Work, works_of
 from streams.derive.result import result, served, team_of_call
 from streams.derive.told import Close, Reached, Told
 from streams.entries import Call, Fact, Opening
@@ -59,15 +59,13 @@ def derive_call(id: str, said: Sequence[AnyOfCall], rules: Rules, past: Past, in
     for unit in told.units.values():
         works += works_of(unit, past)
     care = [work for work in works if work.unit.agency == "care"]
-    for contact in told.contacts:
-        if contact.by is not None:
-            team_of(contact.by, past)
     team = team_of_call(care, told.contacts) if care or told.contacts else NO_TEAM
 
     eligible_since = _eligible_since(told, said[0].at)
     since = eligible_since if spell == 0 else told.spells[-1].begins
 
     close = None if state == "merged" else told.close
+    facts = _of_the_call(told, rules)
     closed = outcome = found = asks = case = None
     how = served(care, told.contacts, None if close is None else close.outcome)
     if close is not None:
@@ -75,18 +73,14 @@ def derive_call(id: str, said: Sequence[AnyOfCall], rules: Rules, past: Past, in
         outcome = close.outcome or UNRECORDED
         found, asks = result(told, close, how, eligible_since, rules, past)
         case = _case(told, close, team, rules)
+        day = rules.day(closed)
+        police, freed = involvement(works)
+        facts.append(("closed", day, team, told.area, told.call_type, outcome, found, police, 1))
+        if freed is not None:
+            facts.append(("freed", day, freed))
     how_in_spell = how if spell == 0 else served(care, told.contacts, None, spell)
     problems = _problems(told, works, close, case, said[0].at)
 
-    facts = _of_the_call(told, rules)
-    if close is not None:
-        day = rules.day(close.at)
-        police, freed = involvement(works)
-        facts.append(
-            ("closed", day, team, told.area, told.call_type, outcome or UNRECORDED, found or "unknown", police, 1)
-        )
-        if freed is not None:
-            facts.append(("freed", day, freed))
     if care or told.contacts:
         facts += intervals.facts(told, care, eligible_since, team, rules)
     facts += counted.facts(told, care, rules)
