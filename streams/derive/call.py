@@ -16,7 +16,7 @@ from streams.clock import Micros
 from streams.derive import counted, intervals
 from streams.derive.past import Past
 from streams.derive.police import involvement
-from streams.derive.response import Work, team_of, works_of
+from streams.derive.response import Work, works_of
 from streams.derive.result import result, served, team_of_call
 from streams.derive.told import Close, Reached, Told
 from streams.entries import Call, Fact, Opening
@@ -43,7 +43,7 @@ def derive_call(id: str, said: Sequence[AnyOfCall], rules: Rules, past: Past, in
 
     `said` are the statements that hold, in the order of the walk (`said.place`), one at least; beside its own what is said of
     units, contacts, force, needles, referrals and police requests on calls merged into it. `into` is the call that it is
-    merged into itself, as told, if that merge holds (see `asks_into`).
+    merged into itself, as told, if that merge holds: one of `asks_into`.
 
     Pure: statements, program file and past decide, nothing else.
     """
@@ -59,15 +59,13 @@ def derive_call(id: str, said: Sequence[AnyOfCall], rules: Rules, past: Past, in
     for unit in told.units.values():
         works += works_of(unit, past)
     care = [work for work in works if work.unit.agency == "care"]
-    for contact in told.contacts:
-        if contact.by is not None:
-            team_of(contact.by, past)
-    team = team_of_call(care, told.contacts)
+    team = team_of_call(care, told.contacts) if care or told.contacts else NO_TEAM
 
     eligible_since = _eligible_since(told, said[0].at)
     since = eligible_since if spell == 0 else told.spells[-1].begins
 
     close = None if state == "merged" else told.close
+    facts = _of_the_call(told, rules)
     closed = outcome = found = asks = case = None
     how = served(care, told.contacts, None if close is None else close.outcome)
     if close is not None:
@@ -75,19 +73,16 @@ def derive_call(id: str, said: Sequence[AnyOfCall], rules: Rules, past: Past, in
         outcome = close.outcome or UNRECORDED
         found, asks = result(told, close, how, eligible_since, rules, past)
         case = _case(told, close, team, rules)
+        day = rules.day(closed)
+        police, freed = involvement(works)
+        facts.append(("closed", day, team, told.area, told.call_type, outcome, found, police, 1))
+        if freed is not None:
+            facts.append(("freed", day, freed))
     how_in_spell = how if spell == 0 else served(care, told.contacts, None, spell)
     problems = _problems(told, works, close, case, said[0].at)
 
-    facts = _of_the_call(told, rules)
-    if close is not None:
-        day = rules.day(close.at)
-        police, freed = involvement(works)
-        facts.append(
-            ("closed", day, team, told.area, told.call_type, outcome or UNRECORDED, found or "unknown", police, 1)
-        )
-        if freed is not None:
-            facts.append(("freed", day, freed))
-    facts += intervals.facts(told, care, eligible_since, team, rules)
+    if care or told.contacts:
+        facts += intervals.facts(told, care, eligible_since, team, rules)
     facts += counted.facts(told, care, rules)
     for at, field in told.unmapped:
         facts.append(("unmapped", rules.day(at), field, 1))
@@ -124,10 +119,11 @@ def derive_call(id: str, said: Sequence[AnyOfCall], rules: Rules, past: Past, in
 
 
 def _eligible_since(told: Told, first_said: Micros) -> Micros:
-    for at in (told.scheduled_for, told.eligible_again, told.received):
-        if at is not None:
-            return at
-    return first_said
+    if told.scheduled_for is not None:
+        return told.scheduled_for
+    if told.eligible_again is not None:
+        return told.eligible_again
+    return first_said if told.received is None else told.received
 
 
 def _is_sent(care: Sequence[Work], contacts: Sequence[Reached], spell: int) -> bool:
@@ -147,7 +143,9 @@ def _is_there(care: Sequence[Work], contacts: Sequence[Reached], spell: int) -> 
 
 
 def _in_contact(contacts: Sequence[Reached], spell: int) -> bool:
-    return any(contact.in_person and contact.spell >= spell and contact.by_care for contact in contacts)
+    return len(contacts) > 0 and any(
+        contact.in_person and contact.spell >= spell and contact.by_care for contact in contacts
+    )
 
 
 def _case(told: Told, close: Close, team: str, rules: Rules) -> Opening | None:

@@ -110,7 +110,7 @@ def _first_dispatch(care: Sequence[Work]) -> tuple[Micros, Work] | None:
         at = work.dispatched
         if at is None or work.dispatched_in != 0:
             continue
-        if first is None or (at, work.unit.unit) < (first[0], first[1].unit.unit):
+        if first is None or (at, work.unit.name) < (first[0], first[1].unit.name):
             first = at, work
     return first
 
@@ -121,6 +121,6 @@ def _first_arrival(care: Sequence[Work]) -> tuple[Micros, Work] | None:
         at = work.on_scene
         if at is None or work.arrived_in != 0:
             continue
-        if first is None or (at, work.unit.unit) < (first[0], first[1].unit.unit):
+        if first is None or (at, work.unit.name) < (first[0], first[1].unit.name):
             first = at, work
     return first

@@ -40,4 +40,4 @@ def involvement(works: Sequence[Work]) -> Involvement:
 
 
 def _arrival(work: Work) -> tuple[Micros, str]:
-    return work.on_scene or 0, work.unit.unit
+    return work.on_scene or 0, work.unit.name

@@ -71,9 +71,9 @@ class Work:
         self.spell = self.dispatched_in = self.arrived_in = spell
         self.begins = self.shown_from = self._last = said.at
         #: A dispatch that was stacked shows nothing until the unit leaves where it is, or another point is told.
-        self._waits = type(said) is Dispatched and past.stacked(unit.unit, said.at)
+        self._waits = type(said) is Dispatched and past.stacked(unit.name, said.at)
         if self._waits:
-            self.shown_from = past.free_from(unit.unit, said.at)
+            self.shown_from = past.free_from(unit.name, said.at)
         self._left: Ended | None = None  # how its last point ended it; None: that is no clear and no cancellation
         self.ends: Micros = NEVER
         self.ended: Ended = "works"
@@ -185,7 +185,7 @@ class Work:
         """What the entry says of it."""
         destination = self.destination
         return Response(
-            self.unit.unit,
+            self.unit.name,
             self.unit.agency,
             self.team,
             self.spell,
@@ -231,7 +231,7 @@ class Elsewhere:
 def works_of(unit: Unit, past: Past) -> list[Work]:
     """The responses of a unit on the call, in the order of the walk. Clears without any other point make none."""
     team = team_of(unit, past)
-    elsewhere = Elsewhere(unit.unit, past)
+    elsewhere = Elsewhere(unit.name, past)
     works: list[Work] = []
     early: list[Point] = []  # clears before any other point: of the response that follows
     work: Work | None = None
@@ -266,5 +266,5 @@ def team_of(unit: Unit, past: Past) -> str:
     """The team of a unit on a call: from its dispatch, else [units], else its last status at its first point there."""
     if unit.team is None:
         first = unit.points[0][0].at if unit.points else unit.named
-        unit.team = past.team(unit.unit, first) or OTHER
+        unit.team = past.team(unit.name, first) or OTHER
     return unit.team

@@ -63,7 +63,7 @@ def team_of_call(care: Sequence[Work], contacts: Sequence[Reached]) -> str:
     if len(care) == 1 and (care[0].served_in >= 0 or (not contacts and care[0].sent)):
         return care[0].team  # most calls
     for at in (_on_scene, _on_transport, _in_contact):  # the surest first
-        there = [(when, work.unit.unit, work.team) for work in care if (when := at(work)) is not None]
+        there = [(when, work.unit.name, work.team) for work in care if (when := at(work)) is not None]
         if there:
             return min(there)[2]
     for contact in contacts:
@@ -112,4 +112,4 @@ def _in_contact(work: Work) -> Micros | None:
 
 
 def _sent_at(work: Work) -> tuple[Micros, str]:
-    return work.begins if work.dispatched is None else work.dispatched, work.unit.unit
+    return work.begins if work.dispatched is None else work.dispatched, work.unit.name

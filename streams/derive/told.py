@@ -74,10 +74,10 @@ class Spell:
 class Unit:
     """What is told of a unit on the call. `points` are in the order of the walk."""
 
-    __slots__ = ("agency", "named", "points", "team", "unit")
+    __slots__ = ("agency", "name", "named", "points", "team")
 
     def __init__(self, facts: UnitFacts, named: Micros) -> None:
-        self.unit = facts.unit
+        self.name = facts.unit
         self.agency: Agency = facts.agency or "care"
         self.team = facts.team
         self.named = named  # when it is first named
@@ -107,8 +107,8 @@ class Reached(NamedTuple):
 class Told:
     """What is told of a call.
 
-    `into` is the call that it is merged into, as told, if that merge holds. Then only what says something of the call itself
-    counts here: what is said of its units, contacts, force, needles, referrals and police requests counts for the other.
+    `into` is the call that it is merged into, one of `asks_into`, if that merge holds. Then only what is said of the call itself
+    counts here: units, contacts, force, needles, referrals and police requests count for the other.
     """
 
     __slots__ = (
@@ -118,6 +118,7 @@ class Told:
         "_label_of",
         "_latest_close",
         "_latest_reopening",
+        "_receipt_holds",
         "_rules",
         "_said",
         "area",
@@ -147,6 +148,7 @@ class Told:
         self._label_of = rules.label
         self._into = into
         self._latest_reopening: Place | None = None  # None: not looked for yet
+        self._receipt_holds: bool | None = None  # None: not looked for yet
         self._latest_close: Micros = 0
         self.received: Micros | None = None
         self.area = OTHER
@@ -171,11 +173,6 @@ class Told:
             take = takes.get(type(each))
             if take is not None:
                 take(self, each)
-
-    @property
-    def spell(self) -> Spell:
-        """The spell in which the call is now, or which ended last."""
-        return self.spells[-1]
 
     @property
     def close(self) -> Close | None:
@@ -245,7 +242,12 @@ class Told:
     def _end(self, spell: Spell) -> None:
         if not spell.ended:
             spell.ended = True
-            spell.by_word_only = self.received is None and any(type(each) is Received for each in self._said)
+            spell.by_word_only = self.received is None and self._is_received()
+
+    def _is_received(self) -> bool:
+        if self._receipt_holds is None:
+            self._receipt_holds = any(type(each) is Received for each in self._said)
+        return self._receipt_holds
 
     def _is_reopened_after(self, said: Merged) -> bool:
         if self._latest_reopening is None:
@@ -256,20 +258,28 @@ class Told:
     # --- units and contacts ---------------------------------------------------------------------------------
 
     def _take_dispatched(self, said: Dispatched) -> None:
-        unit = self._arrive(said)
+        if self.spells[-1].ended:
+            self._reopen_by_unit(said.at)
+        unit = self._take_point(said)
         if said.team is not None:
             unit.team = self._label("team", said.team, said.at)
 
     def _take_on_the_way(self, said: EnRoute | OnScene) -> None:
-        self._arrive(said)
+        if self.spells[-1].ended:
+            self._reopen_by_unit(said.at)
+        self._take_point(said)
 
-    def _take_point(self, said: UnitPoint) -> None:
-        self._point(said)
+    def _take_point(self, said: UnitPoint) -> Unit:
+        unit = self._by_name.get(said.unit) or self._unit(said.unit, said.at)
+        if said.agency is not None:
+            unit.agency = said.agency
+        unit.points.append((said, len(self.spells) - 1))
+        return unit
 
     def _take_transport(self, said: Transporting | AtDestination) -> None:
         if said.destination is not None:
             self._label("destination", said.destination, said.at)
-        self._point(said)
+        self._take_point(said)
 
     def _take_contact(self, said: Contact) -> None:
         team = None if said.team is None else self._label("team", said.team, said.at)
@@ -280,18 +290,9 @@ class Told:
         if unit is not None and in_person:
             unit.points.append((said, spell))
 
-    def _arrive(self, said: UnitPoint) -> Unit:
-        spell = self.spells[-1]
-        if spell.ended and not spell.by_word_only and said.at - self._latest_close > GRACE:
-            self.spells.append(Spell(said.at))
-        return self._point(said)
-
-    def _point(self, said: UnitPoint) -> Unit:
-        unit = self._by_name.get(said.unit) or self._unit(said.unit, said.at)
-        if said.agency is not None:
-            unit.agency = said.agency
-        unit.points.append((said, len(self.spells) - 1))
-        return unit
+    def _reopen_by_unit(self, at: Micros) -> None:
+        if not self.spells[-1].by_word_only and at - self._latest_close > GRACE:
+            self.spells.append(Spell(at))
 
     def _unit(self, name: str, at: Micros) -> Unit:
         facts = self._rules.unit(name)
@@ -329,7 +330,7 @@ def asks_into(said: Sequence[AnyOfCall]) -> list[str]:
     return asked
 
 
-_Takes = dict[type[Said], Callable[[Told, Any], None]]
+_Takes = dict[type[Said], Callable[[Told, Any], object]]
 _TAKES_OF_A_MERGED_CALL: Final[_Takes] = {
     Received: Told._take_received,
     Triaged: Told._take_triaged,
