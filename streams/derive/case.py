@@ -5,7 +5,7 @@ Read from `derive_case` down. Each question is one pass through the statements, 
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
@@ -115,6 +115,8 @@ def _asked(by_call: Opening, labels: _Labels, forgotten: Mapping[Person, Micros]
     """What a call asks for, without a person who is forgotten, under the labels that the case had."""
     team, area = labels.of_call(by_call)
     forgets = by_call.person is not None and by_call.at <= forgotten.get(by_call.person, -NEVER)
+    if not forgets and (team, area) == (by_call.team, by_call.area):
+        return by_call
     return Opening(by_call.at, by_call.kind, team, area, None if forgets else by_call.person)
 
 
@@ -191,7 +193,7 @@ class _Teams:
     def __init__(self, said: Sequence[Said], asked: Opening | None, labels: _Labels) -> None:
         told = [(place(s), labels.team(s.team)) for s in said if type(s) is Opened or type(s) is Transferred]
         if asked:
-            told = sorted([*told, (_place_of(asked), asked.team or OTHER)])
+            insort(told, (_place_of(asked), asked.team or OTHER))
         self._at = [at for at, _ in told]
         self._team = [team for _, team in told] or [OTHER]
 
@@ -280,12 +282,10 @@ def _followups(
     for each in planned:
         if each.checkpoint in rescheduled:
             each = _rescheduled(each, rescheduled[each.checkpoint])
-        became = _resolved(each, done.get(each.checkpoint), closures)
-        team = teams.at(became.place) if became.place else teams.last
-        tried = attempts.get(each.checkpoint, 0)
-        found.append(
-            Followup(each.checkpoint, team, each.opens, each.due, each.lapses, became.how, became.at, tried, each.per)
-        )
+        checkpoint, opens, due, lapses, per = each
+        how, at, place = _resolved(each, done.get(checkpoint), closures)
+        team = teams.at(place) if place else teams.last
+        found.append(Followup(checkpoint, team, opens, due, lapses, how, at, attempts.get(checkpoint, 0), per))
     return tuple(found)
 
 
@@ -328,7 +328,7 @@ def _ends(opening: Opening | None, kind: str | None, followups: Sequence[Followu
     """When the case is done, if nobody closes it: case management goes on."""
     if opening is None or kind == "case_management":
         return NEVER
-    return max((each.lapses for each in followups), default=opening.at) + MISSED_FOR
+    return max([each.lapses for each in followups], default=opening.at) + MISSED_FOR
 
 
 # --- what is counted ----------------------------------------------------------------------------------------
