@@ -47,11 +47,12 @@ def derive_case(
     `said`: the statements of the case that hold, sorted by `said.place`. `by_call`: the opening that the call of the same id
     asks for. `forgotten`: persons, and up to when (microseconds) statements lose them.
 
-    `before`: what the case was, for a team, area or checkpoint that is gone from the program file (retired). Of a team
-    that is gone the plan is not known any more: the follow-ups of `before` stay, with their times as they stand there, as
-    long as the case begins with the same team. So does a single checkpoint that no version of its team has any more. Its codes
-    keep their labels: those told by the label itself, and what the call said of its case. The code that a city's system sends for a
-    retired team is known to the rules or not at all. Without `before`, what is gone is `other` and owes nothing.
+    `before`: what the case was; asked only about what is gone from the program file (retired).
+    - A team that is gone: its plan is not known any more, so the follow-ups of `before` stay, with the times that they have
+      there, while the case begins with that team. So does a checkpoint that no version of its team has any more.
+    - A team or area that is gone keeps its label where a statement tells the label itself, or the call told it. (A city's
+      own code for it means nothing without the file.)
+    Without `before`, what is gone is `other` and owes nothing.
     """
     if not said and by_call is None:
         return None
