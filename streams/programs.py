@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 from functools import cached_property
 from hashlib import sha256
@@ -358,11 +358,13 @@ def _problems(profile: Profile) -> list[tuple[str, str]]:
         elif code in (OTHER, NO_TEAM, UNRECORDED) and key != "program":
             found.append((key, f"'{code}' is kept for what the profile does not know; use another code"))
     for name, table in tables.items():
-        seen: dict[str, str] = {code: code for code in table}
-        for code, value in table.items():
-            for alias in value.codes:
-                if seen.setdefault(alias, code) != code:
-                    found.append((f"{name}.{code}.codes", f"'{alias}' maps to '{seen[alias]}' too; keep one"))
+        found += _twice(table, [(f"{name}.{code}.codes", code, value.codes) for code, value in table.items()])
+    found += _twice(
+        profile.team_codes, [(f"teams[{i}].codes", team.code, team.codes) for i, team in enumerate(profile.teams)]
+    )
+    found += _unit_problems(profile)
+    for name in ("call", "unit"):
+        found += _duration_problems(f"stale_after.{name}", getattr(profile.stale_after, name))
     if not profile.feeds or len(set(profile.feeds)) < len(profile.feeds):
         found.append(
             ("feeds", "none given, or one twice; name those that the program has, or leave the key out for all")
@@ -372,6 +374,33 @@ def _problems(profile: Profile) -> list[tuple[str, str]]:
     for i, team in enumerate(profile.teams):
         found += _team_problems(profile, team, f"teams[{i}]")
     return found
+
+
+def _twice(names: Iterable[str], others: Iterable[tuple[str, str, tuple[str, ...]]]) -> list[tuple[str, str]]:
+    """What stands for two: `others` are (key, name, what else stands for it), compared without case and outer blanks."""
+    found: list[tuple[str, str]] = []
+    seen = {plain(name): name for name in names}
+    for key, name, also in others:
+        for other in also:
+            if seen.setdefault(plain(other), name) != name:
+                found.append((key, f"'{other}' maps to '{seen[plain(other)]}' too; keep one"))
+    return found
+
+
+def _unit_problems(profile: Profile) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    seen: dict[str, str] = {}
+    for unit, listed in profile.units.items():
+        key = f"units.{unit}"
+        if (first := seen.setdefault(plain(unit), unit)) != unit:
+            found.append((key, f"is '{first}' written another way; keep one"))
+        if listed.team is not None and listed.team not in profile.team_codes:
+            found.append((f"{key}.team", f"'{listed.team}' is no code of [[teams]]; add it there or mend the name"))
+        for name in (unit, *listed.aliases):
+            if not 1 <= len(name) <= 128 or not name.strip():
+                found.append((key, f"'{name}' is no name of a unit; give 1 to 128 characters"))
+    aliases = [(f"units.{unit}.aliases", unit, listed.aliases) for unit, listed in profile.units.items()]
+    return found + _twice(profile.units, aliases)
 
 
 def _team_problems(profile: Profile, team: Team, key: str) -> list[tuple[str, str]]:
