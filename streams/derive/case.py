@@ -5,7 +5,7 @@ Read from `derive_case` down. Each question is one pass through the statements, 
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
@@ -47,11 +47,12 @@ def derive_case(
     `said`: the statements of the case that hold, sorted by `said.place`. `by_call`: the opening that the call of the same id
     asks for. `forgotten`: persons, and up to when (microseconds) statements lose them.
 
-    `before`: what the case was, for a team, area or checkpoint that is gone from the program file (retired). Of a team
-    that is gone the plan is not known any more: the follow-ups of `before` stay, with their times as they stand there, as
-    long as the case begins with the same team. So does a single checkpoint that no version of its team has any more. Its codes
-    keep their labels: those told by the label itself, and what the call said of its case. The code that a city's system sends for a
-    retired team is known to the rules or not at all. Without `before`, what is gone is `other` and owes nothing.
+    `before`: what the case was; asked only about what is gone from the program file (retired).
+    - A team that is gone: its plan is not known any more, so the follow-ups of `before` stay, with the times that they have
+      there, while the case begins with that team. So does a checkpoint that no version of its team has any more.
+    - A team or area that is gone keeps its label where a statement tells the label itself, or the call told it. (A city's
+      own code for it means nothing without the file.)
+    Without `before`, what is gone is `other` and owes nothing.
     """
     if not said and by_call is None:
         return None
@@ -115,6 +116,8 @@ def _asked(by_call: Opening, labels: _Labels, forgotten: Mapping[Person, Micros]
     """What a call asks for, without a person who is forgotten, under the labels that the case had."""
     team, area = labels.of_call(by_call)
     forgets = by_call.person is not None and by_call.at <= forgotten.get(by_call.person, -NEVER)
+    if not forgets and (team, area) == (by_call.team, by_call.area):
+        return by_call
     return Opening(by_call.at, by_call.kind, team, area, None if forgets else by_call.person)
 
 
@@ -191,7 +194,7 @@ class _Teams:
     def __init__(self, said: Sequence[Said], asked: Opening | None, labels: _Labels) -> None:
         told = [(place(s), labels.team(s.team)) for s in said if type(s) is Opened or type(s) is Transferred]
         if asked:
-            told = sorted([*told, (_place_of(asked), asked.team or OTHER)])
+            insort(told, (_place_of(asked), asked.team or OTHER))
         self._at = [at for at, _ in told]
         self._team = [team for _, team in told] or [OTHER]
 
@@ -280,12 +283,10 @@ def _followups(
     for each in planned:
         if each.checkpoint in rescheduled:
             each = _rescheduled(each, rescheduled[each.checkpoint])
-        became = _resolved(each, done.get(each.checkpoint), closures)
-        team = teams.at(became.place) if became.place else teams.last
-        tried = attempts.get(each.checkpoint, 0)
-        found.append(
-            Followup(each.checkpoint, team, each.opens, each.due, each.lapses, became.how, became.at, tried, each.per)
-        )
+        checkpoint, opens, due, lapses, per = each
+        how, at, place = _resolved(each, done.get(checkpoint), closures)
+        team = teams.at(place) if place else teams.last
+        found.append(Followup(checkpoint, team, opens, due, lapses, how, at, attempts.get(checkpoint, 0), per))
     return tuple(found)
 
 
@@ -328,7 +329,7 @@ def _ends(opening: Opening | None, kind: str | None, followups: Sequence[Followu
     """When the case is done, if nobody closes it: case management goes on."""
     if opening is None or kind == "case_management":
         return NEVER
-    return max((each.lapses for each in followups), default=opening.at) + MISSED_FOR
+    return max([each.lapses for each in followups], default=opening.at) + MISSED_FOR
 
 
 # --- what is counted ----------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ class _Version(NamedTuple):
 
 
 class Plans:
-    """The plans of one program file. Immutable; the last ones that were asked for are remembered."""
+    """The plans of one program file. Immutable; those of the last days that were asked for are remembered."""
 
     def __init__(self, profile: Profile) -> None:
         """Plans of this profile."""
@@ -77,22 +77,16 @@ class Plans:
             for team in profile.teams
             for kind in CASE_KINDS
         }
-        self._plan = lru_cache(maxsize=256)(self._find)  # a case is derived anew at each statement
         self._at_midnight = lru_cache(maxsize=256)(self._find_at_midnight)
 
     def of(self, team: str, kind: str, at: Micros) -> tuple[Planned, ...]:
         """The checkpoints of a case of this kind, by the version of its team in force on the local day of its opening."""
-        return self._plan(team, kind, at)
-
-    def _find(self, team: str, kind: str, at: Micros) -> tuple[Planned, ...]:
         shown = local_micros(at, self._zone)
         into_day = shown % DAY
         plan = self._at_midnight(team, kind, at - into_day, shown - into_day)
         if plan is None:
             return self._count(team, kind, at, shown)
-        return tuple(
-            Planned(x.checkpoint, x.opens + into_day, x.due + into_day, x.lapses + into_day, x.per) for x in plan
-        )
+        return tuple([Planned(id, x + into_day, y + into_day, z + into_day, per) for id, x, y, z, per in plan])
 
     def _find_at_midnight(self, team: str, kind: str, start: Micros, shown: Micros) -> tuple[Planned, ...] | None:
         """The plan of a case that opens as a day begins. Cases opened later that day get the same plan, shifted.
