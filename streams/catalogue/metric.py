@@ -43,7 +43,7 @@ def each(**words: Words) -> Values:
     """All combinations of these labels: `each(area=AREAS, source=SOURCES)`."""
 
     def blocks(profile: Profile) -> Iterator[Block]:
-        yield tuple(each(profile) if callable(each) else each for each in words.values())
+        yield tuple(of(profile) if callable(of) else of for of in words.values())
 
     return Values(tuple(words), blocks)
 

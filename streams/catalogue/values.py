@@ -123,20 +123,20 @@ def feeds(profile: Profile) -> Sequence[str]:
 
 def unit_places(profile: Profile) -> Iterator[Block]:
     """team, area, status: each team in the areas that it covers."""
-    for area in profile.areas:
-        yield profile.teams_of(area), (area,), STATUSES
+    for area, covering in _covering(profile).items():
+        yield covering, (area,), STATUSES
 
 
 def closings(profile: Profile) -> Iterator[Block]:
     """team, area, outcome: each team in the areas that it covers; and what the file does not know."""
-    for area in areas(profile):
-        yield (*profile.teams_of(area), NO_TEAM, OTHER), (area,), ALL_OUTCOMES
+    for area, covering in {**_covering(profile), OTHER: profile.team_codes}.items():
+        yield (*covering, NO_TEAM, OTHER), (area,), ALL_OUTCOMES
 
 
 def known_closings(profile: Profile) -> Iterator[Block]:
     """The same without what the file does not know."""
-    for area in profile.areas:
-        yield (*profile.teams_of(area), NO_TEAM), (area,), (*OUTCOMES, UNRECORDED)
+    for area, covering in _covering(profile).items():
+        yield (*covering, NO_TEAM), (area,), (*OUTCOMES, UNRECORDED)
 
 
 def stages(profile: Profile) -> Iterator[Block]:
@@ -149,8 +149,7 @@ def stages(profile: Profile) -> Iterator[Block]:
 
 def call_targets(profile: Profile) -> Iterator[Block]:
     """area, interval: those for which a team that covers the area has a target."""
-    for area in profile.areas:
-        covering = profile.teams_of(area)
+    for area, covering in _covering(profile).items():
         yield (area,), tuple(dict.fromkeys(interval for team, interval in profile.targets if team in covering))
 
 
@@ -162,8 +161,9 @@ def team_targets(profile: Profile) -> Iterator[Block]:
 
 def owed(profile: Profile) -> Iterator[Block]:
     """team, area, followup, state: the checkpoints of each team's plan in the areas that it covers."""
+    covering = _covering(profile)
     for team in profile.team_codes:
-        covered = tuple(area for area in profile.areas if team in profile.teams_of(area))
+        covered = tuple(area for area in profile.areas if team in covering[area])
         yield (team,), covered, _points(profile, team), FOLLOWUP_STATES
 
 
@@ -171,6 +171,15 @@ def came_due(profile: Profile) -> Iterator[Block]:
     """team, followup, window, result: the checkpoints of each team's plan."""
     for team in profile.team_codes:
         yield (team,), _points(profile, team), DUE_WINDOWS, FOLLOWUP_RESULTS
+
+
+def _covering(profile: Profile) -> dict[str, tuple[str, ...]]:
+    """The teams that cover each area, whenever they do."""
+    covering: dict[str, dict[str, None]] = {area: {} for area in profile.areas}
+    for team in profile.teams:
+        for area in team.areas:
+            covering[area][team.code] = None
+    return {area: tuple(teams) for area, teams in covering.items()}
 
 
 def _points(profile: Profile, team: str) -> tuple[str, ...]:
