@@ -3,83 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from tests.second.entry import Call
 from tests.second.names import NONE, OTHER, REASONS, SERVICES, UNRECORDED
+from tests.second.police import police_on
 from tests.second.program import Program, plain
+from tests.second.spells import MINUTE, eligible_again, spells_of
 from tests.second.statements import Said, last_told
 from tests.second.statuses import Unit
 from tests.second.work import Response, is_point
 
-MINUTE = timedelta(minutes=1)
 #: A CARE unit with one of these has been there.
 THERE = ("unit_on_scene", "unit_transporting", "unit_at_destination")
-
-
-@dataclass
-class Spell:
-    """From the call's beginning or a reopening to the next reopening."""
-
-    begins: datetime
-    walk: list[Said] = field(default_factory=list)
-    ends: datetime | None = None
-    closes: list[Said] = field(default_factory=list)
-
-
-@dataclass
-class Call:
-    """One call, as its statements that hold make it."""
-
-    id: str
-    walk: list[Said]
-    spells: list[Spell]
-    into: str | None
-    area: str
-    call_type: str
-    source: str
-    eligible: bool
-    triaged: bool
-    scheduled_for: datetime | None
-    received: datetime | None
-    waits_since: datetime
-    eligible_since: datetime
-    last_said: datetime
-    responses: list[Response]
-    agencies: dict[str, str]
-    team: str = NONE
-    teams: dict[Response, str] = field(default_factory=dict)
-    #: Labels of the last close; a call that was never closed has none.
-    closed: datetime | None = None
-    outcome: str = UNRECORDED
-    reason: str | None = None
-    result: str | None = None
-    served: bool = False
-    served_remotely: bool = False
-    served_in_spell: bool = False
-    police: str | None = None
-    freed: timedelta | None = None
-    person: str | None = None
-    involuntary: bool = False
-    merged: datetime | None = None
-    reopened: int = 0
-    intervals: list[tuple[str, str, timedelta]] = field(default_factory=list)
-    disorder: list[str] = field(default_factory=list)
-    transports: list[tuple[str, str]] = field(default_factory=list)
-    diverted: list[str] = field(default_factory=list)
-    referrals: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-
-    @property
-    def open(self) -> bool:
-        return self.into is None and self.spells[-1].ends is None
-
-    def care(self) -> list[Response]:
-        return [response for response in self.responses if self.agencies[response.unit] == "care"]
-
-    def others(self) -> list[Response]:
-        return [response for response in self.responses if self.agencies[response.unit] != "care"]
 
 
 class Calls:
@@ -102,8 +39,8 @@ class Calls:
         scheduled_for = last_told(own, "scheduled_for")
         # Never empty: a merged call keeps at least its merge.
         first = walk[0].at
-        spells = _spells(first, walk, receipts[0] if receipts else None, ignored)
-        since = scheduled_for or _eligible_again(own) or received or first
+        spells = spells_of(first, walk, receipts[0] if receipts else None, ignored)
+        since = scheduled_for or eligible_again(own) or received or first
         call = Call(
             id=id,
             walk=walk,
@@ -132,7 +69,7 @@ class Calls:
         self._close(call)
         self._serve(call)
         call.result = self._result(call)
-        call.police, call.freed = _police(call, program)
+        call.police, call.freed = police_on(call, program)
         self._count_intervals(call)
         self._count_things(call)
         self._find_problems(call, receipts, own, ignored)
@@ -364,70 +301,6 @@ class Calls:
             # Rank 3: on scene at another call.
             if response.any_told("unit_on_scene") and response.ending is not None and response.ending.rank == 3:
                 call.problems.append("unit_on_two_scenes")
-
-
-def _eligible_again(own: Sequence[Said]) -> datetime | None:
-    """The first triage as eligible after one as ineligible."""
-    ineligible = False
-    for said in own:
-        if said.type == "call_triaged":
-            if said.told["eligible"] and ineligible:
-                return said.at
-            ineligible = ineligible or not said.told["eligible"]
-    return None
-
-
-def _spells(first: datetime, walk: Sequence[Said], receipt: Said | None, ignored: frozenset[Said]) -> list[Spell]:
-    spells = [Spell(first)]
-    merged = False
-    for said in walk:
-        spell = spells[-1]
-        if said.type == "call_closed":
-            spell.closes.append(said)
-            spell.ends = said.at if spell.ends is None else spell.ends
-        elif said.type == "call_merged" and said not in ignored:
-            merged = True
-            spell.ends = said.at if spell.ends is None else spell.ends
-        elif spell.ends is not None and _reopens(said, spell, merged, receipt):
-            spells.append(Spell(said.at))
-            merged = False
-        spells[-1].walk.append(said)
-    return spells
-
-
-def _reopens(said: Said, spell: Spell, merged: bool, receipt: Said | None) -> bool:
-    if said.type == "call_reopened":
-        return True
-    if merged or said.type not in ("unit_dispatched", "unit_en_route", "unit_on_scene"):
-        return False
-    before_receipt = receipt is not None and spell.closes[0].place() < receipt.place()
-    return not before_receipt and said.at - spell.closes[-1].at > MINUTE
-
-
-def _police(call: Call, program: Program) -> tuple[str | None, timedelta | None]:
-    if call.closed is None:
-        return None, None
-    points = [said for said in call.walk if is_point(said)]
-    if not any(call.agencies[program.unit(point.told["unit"])] == "police" for point in points):
-        return "none", None
-    police = [response for response in call.responses if call.agencies[response.unit] == "police"]
-    there = [response for response in police if response.any_told("unit_on_scene")]
-    if not there:
-        return "cancelled", None
-    clears = [response.told("unit_cleared") for response in there]
-    cleared = [at for at in clears if at is not None]
-    if len(cleared) < len(there):
-        return "unknown", None
-    care = [response for response in call.care() if response.any_told("unit_on_scene")]
-    if not care:
-        return "stayed", None
-    last = max(care, key=lambda response: (response.told("unit_on_scene"), response.unit))
-    if last.told("unit_cleared") is None:
-        return "unknown", None
-    end = max(at for response in care if (at := response.told("unit_cleared")) is not None)
-    if max(cleared) < end:
-        return "released", end - max(cleared)
-    return "stayed", None
 
 
 def _interval(call: Call, name: str, team: str, begin: datetime | None, end: datetime | None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from tests.second.calls import Call
+from tests.second.entry import Call
 from tests.second.names import NONE, PLACE
 from tests.second.program import Checkpoint, Program, plain
 from tests.second.statements import Said, last_told

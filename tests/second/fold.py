@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from tests.second.calls import Call
+from tests.second.entry import Call
 from tests.second.metrics import Values, of
 from tests.second.stage import missed, stage, waits
 from tests.second.work import Response

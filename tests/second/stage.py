@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from tests.second.calls import Call
+from tests.second.entry import Call
 from tests.second.program import Program
 from tests.second.work import Response
 

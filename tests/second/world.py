@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from tests.second import cases as case_rules
-from tests.second.calls import Call, Calls
+from tests.second.calls import Calls
 from tests.second.cases import Case
+from tests.second.entry import Call
 from tests.second.merges import merges, walks
 from tests.second.program import Program
 from tests.second.statements import Heard, Said, hear
