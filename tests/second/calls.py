@@ -7,13 +7,15 @@ from datetime import datetime
 from typing import Any
 
 from tests.second.entry import Call
-from tests.second.names import NONE, OTHER, REASONS, SERVICES, UNRECORDED
+from tests.second.intervals import count_intervals
+from tests.second.names import OTHER, REASONS, SERVICES, UNRECORDED
 from tests.second.police import police_on
 from tests.second.program import Program, plain
-from tests.second.spells import MINUTE, eligible_again, spells_of
+from tests.second.spells import eligible_again, spells_of
 from tests.second.statements import Said, last_told
 from tests.second.statuses import Unit
-from tests.second.work import Response, is_point
+from tests.second.teams import Teams, contacts
+from tests.second.work import Response
 
 #: A CARE unit with one of these has been there.
 THERE = ("unit_on_scene", "unit_transporting", "unit_at_destination")
@@ -28,6 +30,7 @@ class Calls:
         self._program = program
         self._units = units
         self._responses = responses
+        self._teams = Teams(program, units)
 
     def derive(
         self, id: str, own: Sequence[Said], walk: list[Said], into: str | None, ignored: frozenset[Said]
@@ -57,98 +60,23 @@ class Calls:
             eligible_since=since,
             last_said=walk[-1].at,
             responses=list(self._responses.get(id, ())),
-            agencies=self._agencies(walk),
+            agencies=self._teams.agencies(walk),
         )
         call.reopened = len(spells) - 1
         call.person = last_told(own, "person")
         call.involuntary = bool(last_told(own, "involuntary"))
-        call.teams = {response: self._team_of_response(response) for response in call.responses}
+        call.teams = {response: self._teams.of_response(response) for response in call.responses}
         if into is not None:
             call.merged = next(said.at for said in reversed(own) if said.type == "call_merged" and said not in ignored)
-        call.team = self._team_of_call(call)
+        call.team = self._teams.of_call(call)
         self._close(call)
         self._serve(call)
         call.result = self._result(call)
         call.police, call.freed = police_on(call, program)
-        self._count_intervals(call)
+        count_intervals(call, self._teams, program)
         self._count_things(call)
         self._find_problems(call, receipts, own, ignored)
         return call
-
-    # Agencies and teams
-
-    def _agencies(self, walk: Sequence[Said]) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for said in walk:
-            if "unit" not in said.told:
-                continue
-            unit = self._program.unit(said.told["unit"])
-            listed = self._program.listed(unit)
-            found.setdefault(unit, (listed and listed.agency) or "care")
-            if "agency" in said.told:
-                found[unit] = said.told["agency"]
-        return found
-
-    def _team_of_unit(self, unit: str, at: datetime) -> str:
-        """The team of a unit that no dispatch tells."""
-        listed = self._program.listed(unit)
-        if listed is not None and listed.team is not None:
-            return self._program.label("team", listed.team)
-        team = self._units[unit].team_at(at) if unit in self._units else None
-        return OTHER if team is None else team
-
-    def _team_of_response(self, response: Response) -> str:
-        team = last_told([point for point in response.points if point.type == "unit_dispatched"], "team")
-        if team is not None:
-            return self._program.label("team", team)
-        return self._team_of_unit(response.unit, response.first)
-
-    def _unit_team_on(self, call: Call, unit: str, at: datetime) -> str:
-        """The team of a unit on the call at a time: of its response then, else of its first."""
-        responses = [response for response in call.responses if response.unit == unit]
-        before = [response for response in responses if response.first <= at]
-        if responses:
-            return call.teams[before[-1] if before else responses[0]]
-        return self._team_of_unit(unit, at)
-
-    def _contact_team(self, call: Call, contact: Said) -> str | None:
-        if "team" in contact.told:
-            return self._program.label("team", contact.told["team"])
-        if "unit" in contact.told:
-            return self._unit_team_on(call, self._program.unit(contact.told["unit"]), contact.at)
-        return None
-
-    def _team_of_call(self, call: Call) -> str:
-        care = call.care()
-        for points in (("unit_on_scene",), ("unit_transporting", "unit_at_destination"), ("contact_made",)):
-            first = [
-                (point.at, response.unit, call.teams[response])
-                for response in care
-                for point in response.points
-                if point.type in points
-            ]
-            if first:
-                return min(first)[2]
-        for contact in self._contacts(call, call.walk):
-            team = self._contact_team(call, contact)
-            if team is not None:
-                return team
-        sent = [
-            (response.told("unit_dispatched") or response.first, response.unit, call.teams[response])
-            for response in care
-            if not response.cancelled
-        ]
-        return min(sent)[2] if sent else NONE
-
-    def _contacts(self, call: Call, walk: Sequence[Said]) -> list[Said]:
-        """Contacts of CARE: all by phone and video, in person those without a unit or by a CARE unit."""
-        found = []
-        for said in walk:
-            if said.type == "contact_made":
-                by_other = is_point(said) and call.agencies[self._program.unit(said.told["unit"])] != "care"
-                if not by_other:
-                    found.append(said)
-        return found
 
     # Close, served, result
 
@@ -171,12 +99,12 @@ class Calls:
 
     def _reached_by(self, call: Call, walk: Sequence[Said]) -> tuple[bool, bool]:
         """Whether this part of the walk shows CARE with the person: there, and by phone or video."""
-        contacts = self._contacts(call, walk)
-        in_person = any(said.told.get("channel", "in_person") == "in_person" for said in contacts)
+        told = contacts(call, walk, self._program)
+        in_person = any(said.told.get("channel", "in_person") == "in_person" for said in told)
         there = any(
             said.type in THERE and call.agencies[self._program.unit(said.told["unit"])] == "care" for said in walk
         )
-        remote = any(said.told.get("channel", "in_person") != "in_person" for said in contacts)
+        remote = any(said.told.get("channel", "in_person") != "in_person" for said in told)
         return in_person or there, remote
 
     def _result(self, call: Call) -> str | None:
@@ -218,56 +146,6 @@ class Calls:
             return "out_of_service"
         return None if "available" in on_duty else "all_units_busy"
 
-    # Intervals
-
-    def _count_intervals(self, call: Call) -> None:
-        self._of_the_call(call)
-        for response in call.care():
-            for name, begin, end in (
-                ("dispatched_to_en_route", "unit_dispatched", "unit_en_route"),
-                ("en_route_to_on_scene", "unit_en_route", "unit_on_scene"),
-                ("en_route_to_staged", "unit_en_route", "unit_staged"),
-                ("staged_to_on_scene", "unit_staged", "unit_on_scene"),
-                ("on_scene_to_cleared", "unit_on_scene", "unit_cleared"),
-                ("dispatched_to_cleared", "unit_dispatched", "unit_cleared"),
-            ):
-                if name == "en_route_to_on_scene" and response.any_told("unit_staged"):
-                    continue
-                _interval(call, name, call.teams[response], response.told(begin), response.told(end))
-
-    def _of_the_call(self, call: Call) -> None:
-        spell = call.spells[0].walk
-        dispatch = self._first_point(call, spell, "unit_dispatched")
-        arrival = self._first_point(call, spell, "unit_on_scene")
-        if arrival is not None:
-            at, response = arrival
-            name = "dispatched_to_on_scene"
-            _interval(call, name, call.teams[response], response.told("unit_dispatched"), at)
-        if call.received is None or call.source == "self" or call.scheduled_for is not None:
-            return
-        if arrival is not None and call.received - MINUTE <= arrival[0] <= call.received:
-            return
-        for word, found in (("dispatched", dispatch), ("on_scene", arrival)):
-            if found is not None:
-                at, response = found
-                _interval(call, f"received_to_{word}", call.teams[response], call.received, at)
-                _interval(call, f"eligible_to_{word}", call.teams[response], call.eligible_since, at)
-        contacts = self._contacts(call, spell)
-        if contacts:
-            team = self._contact_team(call, contacts[0]) or call.team
-            _interval(call, "received_to_contact", team, call.received, contacts[0].at)
-        elif arrival is not None:
-            _interval(call, "received_to_contact", call.teams[arrival[1]], call.received, arrival[0])
-
-    def _first_point(self, call: Call, walk: Sequence[Said], type: str) -> tuple[datetime, Response] | None:
-        found = [
-            (point.at, response.unit, index, response)
-            for index, response in enumerate(call.care())
-            for point in response.points
-            if point.type == type and point in walk
-        ]
-        return (min(found)[0], min(found)[3]) if found else None
-
     # Counted things
 
     def _count_things(self, call: Call) -> None:
@@ -301,12 +179,3 @@ class Calls:
             # Rank 3: on scene at another call.
             if response.any_told("unit_on_scene") and response.ending is not None and response.ending.rank == 3:
                 call.problems.append("unit_on_two_scenes")
-
-
-def _interval(call: Call, name: str, team: str, begin: datetime | None, end: datetime | None) -> None:
-    if begin is None or end is None:
-        return
-    if end < begin:
-        call.disorder.append(name)
-    else:
-        call.intervals.append((team, name, end - begin))

@@ -450,3 +450,26 @@ def test_numbers_agree_with_each_other(events: list[dict[str, Any]]) -> None:
         if key[2] == "on_duty" and not isinstance(lasts, tuple)
     )
     assert on_duty == staffed
+
+
+@settings(max_examples=150, deadline=None)
+@given(_events, st.data())
+def test_what_was_taken_back_or_corrected_was_never_said(events: list[dict[str, Any]], data: Any) -> None:
+    """The newest time heard of stays: a feed that tells a withdrawal is alive."""
+    all_told, holding = list(events), []
+    for n, event in enumerate(events):
+        fate = data.draw(st.sampled_from(["holds", "withdrawn", "moved"]))
+        kind = next(name for name in ("case", "call", "unit") if name in event)
+        if fate == "withdrawn":
+            back = {"id": f"w{n}", "type": "withdrawn", "program": "seattle", "of": event["id"], "at": event["at"]}
+            all_told.insert(data.draw(st.integers(0, len(all_told))), back | {kind: event[kind]})
+        elif fate == "moved":
+            right = event | {"at": at("14:00"), "revision": 1}
+            all_told.insert(data.draw(st.integers(0, len(all_told))), right)
+            holding.append(right)
+        else:
+            holding.append(event)
+    left, right = (numbers(told, [(DAY, TEXT)], NOW) for told in (all_told, holding))
+    for found in (left, right):
+        found.pop("care_feed_last_event_timestamp_seconds", None)
+    assert left == right
