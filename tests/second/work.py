@@ -1,0 +1,190 @@
+"""A unit works on one call at a time: the responses of each unit to each call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tests.second.statements import Said
+
+#: What shows that a unit has reached a call.
+REACHED = ("unit_staged", "unit_on_scene", "contact_made", "unit_transporting", "unit_at_destination")
+ENDS = ("unit_cleared", "unit_cancelled")
+BEGINS = ("unit_dispatched", "unit_en_route")
+
+
+@dataclass(frozen=True, order=True)
+class Ending:
+    """What ends a unit's work on a call; of equal times the first of the ranks holds."""
+
+    at: datetime
+    rank: int
+    how: str
+
+
+CLEARED, CANCELLED, EN_ROUTE_ELSEWHERE, ON_SCENE_ELSEWHERE, DIVERTED, AVAILABLE, OFF_DUTY = range(7)
+
+
+@dataclass(eq=False)
+class Response:
+    """A unit's work on a call, from when it is sent until it is ended."""
+
+    unit: str
+    call: str
+    points: list[Said]
+    #: The first point but for a clear that came before all others.
+    first: datetime
+    last: datetime
+    ending: Ending | None = None
+    shown_from: datetime | None = None
+
+    def told(self, type: str) -> datetime | None:
+        """When a point was first told."""
+        return min((point.at for point in self.points if point.type == type), default=None)
+
+    def any_told(self, *types: str) -> bool:
+        return any(point.type in types for point in self.points)
+
+    @property
+    def reached(self) -> bool:
+        return self.any_told(*REACHED)
+
+    @property
+    def cancelled(self) -> bool:
+        """Sent away before it reached the call."""
+        return self.any_told("unit_cancelled") and not self.reached
+
+    @property
+    def taken_away(self) -> bool:
+        """Ended before it reached the call."""
+        return self.ending is not None and not self.reached
+
+    def works(self, now: datetime) -> bool:
+        """Whether this work is shown now."""
+        begun = self.shown_from is not None and self.shown_from <= now
+        return begun and (self.ending is None or now < self.ending.at)
+
+    def ended(self, now: datetime) -> bool:
+        return self.ending is not None and self.ending.at <= now
+
+
+def is_point(said: Said) -> bool:
+    """Whether a statement is about a unit's work on a call."""
+    if said.type == "contact_made":
+        return "unit" in said.told and said.told.get("channel", "in_person") == "in_person"
+    return said.type.startswith("unit_") and said.type != "unit_status"
+
+
+class Work:
+    """All work of one unit: its points by call, each in the order of the walk, and its statuses."""
+
+    def __init__(self, unit: str, points: dict[str, list[Said]], statuses: Sequence[Said]) -> None:
+        self._unit = unit
+        self._points = points
+        self._statuses = statuses
+        # Whether a unit has reached a call does not depend on dispatches elsewhere: they end only what has not.
+        self._reached = {
+            call: list(_reached_spans(self._split(call, points[call], dispatches=False))) for call in points
+        }
+        self.responses = {call: self._shown(call, self._split(call, points[call], dispatches=True)) for call in points}
+
+    def leaves(self, at: datetime, but: str | None = None) -> datetime | None:
+        """The first moment from a time on at which no work stands that has reached a call; None: never."""
+        moved = True
+        while moved:
+            moved = False
+            for begin, end in self._spans(but):
+                if begin <= at and (end is None or at < end):
+                    if end is None:
+                        return None
+                    at, moved = end, True
+        return at
+
+    def _spans(self, but: str | None) -> list[tuple[datetime, datetime | None]]:
+        return [span for call, spans in self._reached.items() if call != but for span in spans]
+
+    def _stacked(self, call: str, at: datetime) -> bool:
+        """Whether at this time the unit has reached another call, and works there."""
+        return any(begin <= at and (end is None or at < end) for begin, end in self._spans(call))
+
+    def _endings(self, call: str, reached: bool, dispatches: bool) -> Iterator[Ending]:
+        """All that is told elsewhere and ends work on the call."""
+        for other, points in self._points.items():
+            if other == call:
+                continue
+            for point in points:
+                if point.type == "unit_en_route":
+                    yield Ending(point.at, EN_ROUTE_ELSEWHERE, "other_call")
+                elif point.type == "unit_on_scene":
+                    yield Ending(point.at, ON_SCENE_ELSEWHERE, "other_call")
+                elif (
+                    point.type == "unit_dispatched"
+                    and dispatches
+                    and not reached
+                    and not self._stacked(other, point.at)
+                ):
+                    yield Ending(point.at, DIVERTED, "diverted")
+        for said in self._statuses:
+            if said.told["status"] == "available":
+                yield Ending(said.at, AVAILABLE, "available")
+            elif said.told["status"] == "off_duty" and not reached:
+                yield Ending(said.at, OFF_DUTY, "off_duty")
+
+    def _split(self, call: str, points: Sequence[Said], dispatches: bool) -> list[Response]:
+        found: list[Response] = []
+        waiting: list[Said] = []
+
+        def first_ending(response: Response, before: datetime | None) -> Ending | None:
+            return min(
+                (
+                    ending
+                    for ending in self._endings(call, response.reached, dispatches)
+                    if response.last < ending.at and (before is None or ending.at < before)
+                ),
+                default=None,
+            )
+
+        current: Response | None = None
+        for point in points:
+            if current is not None and current.ending is None:
+                current.ending = first_ending(current, point.at)
+            if point.type in ENDS:
+                if current is None:
+                    waiting.append(point)
+                    continue
+                current.points.append(point)
+                if current.ending is None:
+                    rank = CLEARED if point.type == "unit_cleared" else CANCELLED
+                    current.ending = Ending(point.at, rank, point.type.removeprefix("unit_"))
+                continue
+            if current is None or (current.ending is not None and point.type in BEGINS):
+                current = Response(self._unit, call, [*waiting, point], first=point.at, last=point.at)
+                waiting = []
+                found.append(current)
+            else:
+                current.points.append(point)
+                current.ending = None
+            current.last = point.at
+        if current is not None and current.ending is None:
+            current.ending = first_ending(current, None)
+        return found
+
+    def _shown(self, call: str, responses: list[Response]) -> list[Response]:
+        for response in responses:
+            points = [point for point in response.points if point.at >= response.first]
+            dispatched = next(point for point in response.points if point.type not in ENDS)
+            response.shown_from = response.first
+            if dispatched.type == "unit_dispatched" and self._stacked(call, response.first):
+                free = self.leaves(response.first, but=call)
+                other = min((point.at for point in points if point.type != "unit_dispatched"), default=None)
+                moments = [moment for moment in (free, other) if moment is not None]
+                response.shown_from = min(moments, default=None)
+        return responses
+
+
+def _reached_spans(responses: Sequence[Response]) -> Iterator[tuple[datetime, datetime | None]]:
+    for response in responses:
+        times = [point.at for point in response.points if point.type in REACHED]
+        if times:
+            yield min(times), None if response.ending is None else response.ending.at
