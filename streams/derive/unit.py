@@ -64,6 +64,8 @@ def rederive_unit(
     `first` and `last` are the earliest and latest time of what changed since `past` was derived: statuses that came or
     went, and `off_duty` statuses for which `leaves` has another answer. The program file is the same.
     """
+    if len(said) > 1 and past and first == last == said[-1].at and past[-1].begins == said[-2].at < first:
+        return _next(past[-1], said[-1], rules, leaves)  # mostly so
     since, old = _resume(past, said, leaves, first)
     begun: list[_Begun] = []
     upto = old
@@ -91,6 +93,16 @@ def unmapped(status: Status, rules: Rules) -> tuple[Fact, ...]:
     if status.area is not None and not rules.knows("area", status.area):
         facts += (("unmapped", rules.day(status.at), "area", 1),)
     return facts
+
+
+def _next(last: Span, told: Status, rules: Rules, leaves: Leaves) -> Redone:
+    """The same for a status after that of the last span."""
+    area = last.area if told.area is None else rules.label("area", told.area)
+    begins = told.at if told.status != "off_duty" else max(told.at, leaves(told.at))
+    if begins == NEVER:
+        return Redone([], [])
+    ended = Span(last.begins, begins, last.status, last.team, last.area)
+    return Redone([last], [ended, Span(begins, NEVER, told.status, rules.label("team", told.team), area)])
 
 
 def _is(new: _Begun, old: Span) -> bool:

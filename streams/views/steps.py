@@ -43,24 +43,11 @@ class Day:
         #: The earliest time of a change since whoever integrates over the day has set this to NEVER.
         self.changed_from = NEVER
 
-    def add(self, at: Micros, on_duty: int, available: int, unavailable: int) -> None:
-        """From a time of the day on there are so many more."""
-        hour = at % DAY // HOUR
-        self.on_duty_by_hour[hour] += on_duty
-        self.available_by_hour[hour] += available
-        self.unavailable_by_hour[hour] += unavailable
-        if at < self.changed_from:
-            self.changed_from = at
-        times = self.at
-        if not times or at > times[-1]:  # mostly so
-            times.append(at)
-            self.on_duty.append(on_duty)
-            self.available.append(available)
-            self.unavailable.append(unavailable)
-            return
-        where = bisect_left(times, at)
-        if times[where] != at:
-            times.insert(where, at)
+    def insert(self, at: Micros, on_duty: int, available: int, unavailable: int) -> None:
+        """Put a change in at a time that is not later than all others of the day."""
+        where = bisect_left(self.at, at)
+        if self.at[where] != at:
+            self.at.insert(where, at)
             self.on_duty.insert(where, on_duty)
             self.available.insert(where, available)
             self.unavailable.insert(where, unavailable)
@@ -69,7 +56,7 @@ class Day:
         self.available[where] += available
         self.unavailable[where] += unavailable
         if not (self.on_duty[where] or self.available[where] or self.unavailable[where]):
-            del times[where], self.on_duty[where], self.available[where], self.unavailable[where]
+            del self.at[where], self.on_duty[where], self.available[where], self.unavailable[where]
 
     def total(self) -> Level:
         """How much the day changes."""
@@ -100,17 +87,37 @@ class Steps:
 
     def add(self, at: Micros, on_duty: int, available: int, unavailable: int) -> None:
         """From a time on there are so many more."""
-        self._on_duty += on_duty
-        self._available += available
-        self._unavailable += unavailable
-        if at < self._floor:
-            return  # no one asks for that time any more: it was so from the start
-        number = at // DAY
-        day = self.days.get(number)
-        if day is None:
-            day = self.days[number] = Day()
-            insort(self.order, number)
-        day.add(at, on_duty, available, unavailable)
+        if at < self._floor:  # no one asks for that time any more: it was so from the start
+            self._on_duty += on_duty
+            self._available += available
+            self._unavailable += unavailable
+            return
+        day = self.days.get(at // DAY) or self._begin(at // DAY)
+        hour = at % DAY // HOUR
+        if on_duty:
+            self._on_duty += on_duty
+            day.on_duty_by_hour[hour] += on_duty
+        if available:
+            self._available += available
+            day.available_by_hour[hour] += available
+        if unavailable:
+            self._unavailable += unavailable
+            day.unavailable_by_hour[hour] += unavailable
+        if at < day.changed_from:
+            day.changed_from = at
+        times = day.at
+        if not times or at > times[-1]:  # mostly so
+            times.append(at)
+            day.on_duty.append(on_duty)
+            day.available.append(available)
+            day.unavailable.append(unavailable)
+        else:
+            day.insert(at, on_duty, available, unavailable)
+
+    def _begin(self, number: int) -> Day:
+        insort(self.order, number)
+        day = self.days[number] = Day()
+        return day
 
     def at(self, at: Micros) -> Level:
         """The level at a time, changes at that very time included; not before what was folded."""
