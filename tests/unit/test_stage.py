@@ -178,12 +178,6 @@ def test_coverage_is_that_of_the_day() -> None:
     assert stage(call(area="west", since=AT + 20 * HOUR), AT + 24 * HOUR, later) == "waiting"
 
 
-def test_a_shift_of_the_last_night_of_a_version_still_covers_its_area() -> None:
-    until = small(team("green", ["west"], "20:00", "04:00", until="2026-03-04"))
-    assert stage(call(area="west", since=when("01:00")), when("03:59"), until) == "waiting"
-    assert stage(call(area="west", since=when("01:00")), when("04:00"), until) == "outside_area"
-
-
 def test_an_unknown_area_is_never_outside_the_area() -> None:
     not_yet = of_teams(team("green", ["west"], "08:00", "16:00", since="2026-03-05"))
     assert stage(call(area="other"), AT, not_yet) == "outside_hours"
