@@ -141,20 +141,20 @@ class OpenCalls:
     def _see(self, call: Call, now: Micros) -> _Shown:
         begins, until = -NEVER, NEVER
         for at in turns(call, self._rules):
-            if at > now:
-                until = min(until, at)
-            else:
-                begins = max(begins, at)
+            if now < at < until:
+                until = at
+            elif begins < at <= now:
+                begins = at
         stands = standing(call, now, self._rules)
         if stands is None:
             return _Shown(call, begins, until, None, ())
         missed: list[Interval] = []
         for interval, deadline in self._targets.while_working(call, stands, now).items():
-            if deadline >= now:
-                until = min(until, deadline + 1)
-            else:
+            if deadline < now:
                 missed.append(interval)
                 begins = max(begins, deadline + 1)
+            elif deadline < until:
+                until = deadline + 1
         return _Shown(call, begins, until, self._group(call.area, stands), tuple(missed))
 
     def _group(self, area: str, stands: Standing) -> _Group:
