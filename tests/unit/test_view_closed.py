@@ -198,9 +198,19 @@ def test_the_hour_that_comes_twice_is_one_hour_of_the_week() -> None:
     assert view.since(first + 5 * HOUR) == {("sun", "01", "served"): 2}
 
 
+def test_a_call_that_comes_or_changes_after_a_reading_counts_at_once() -> None:
+    view = Hours(RULES)
+    assert view.since(AT) == {}
+    view.change(None, closed(result="unknown"))
+    assert view.since(AT) == {("wed", "13", "unmet"): 1}
+    view.change(closed(result="unknown"), closed())
+    assert view.since(AT) == {("wed", "13", "served"): 1}
+
+
 def test_what_is_taken_out_leaves_nothing() -> None:
     view = Hours(RULES)
     view.change(None, closed())
+    assert view.since(AT) == {("wed", "13", "served"): 1}
     view.change(closed(), None)
     assert not view._received
     assert view.since(AT) == {}
