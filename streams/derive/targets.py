@@ -46,15 +46,15 @@ class Targets:
         if stands.stage == "stale":
             return found  # it probably ended long ago: those who can close it are told, nobody else
         if stands.waits or stands.stage in _ON_THE_WAY:
-            self._of_call(call, found)
+            self._of_call(call, stands, found)
         for response in call.responses:
             if response.agency == "care" and shown(response, now):
                 self._of_response(call, response, found)
         return found
 
-    def _of_call(self, call: Call, found: Deadlines) -> None:
+    def _of_call(self, call: Call, stands: Standing, found: Deadlines) -> None:
         # No team has it yet: the shortest target of those that cover the area.
-        for interval in _open_of_call(call):
+        for interval in _open_of_call(call, stands):
             if interval in self._used:
                 target = self._rules.shortest_target(call.area, interval, self._rules.day(call.since))
                 if target is not None:
@@ -70,10 +70,10 @@ class Targets:
                     found[interval] = min(deadline, found.get(interval, deadline))
 
 
-def _open_of_call(call: Call) -> Iterator[CallInterval]:
+def _open_of_call(call: Call, stands: Standing) -> Iterator[CallInterval]:
     """The intervals since it began to wait that have not ended."""
     if call.arrival_open:
-        if call.dispatch_open:
+        if call.dispatch_open and stands.waits:
             yield from _TO_DISPATCH
         yield from _TO_ARRIVAL
         if call.served_in_spell == "no":  # else a contact by phone or video is told

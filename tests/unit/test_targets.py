@@ -82,6 +82,13 @@ def test_once_a_unit_is_sent_only_its_arrival_is_awaited() -> None:
     assert deadlines(sent) == TO_ARRIVAL  # a stacked dispatch, not shown yet
 
 
+def test_while_a_unit_is_on_its_way_no_dispatch_is_awaited() -> None:
+    until_told = response(dispatched=SENT, ends=AT + MINUTE, ended="cancelled")  # by a clock that is ahead
+    going = call(dispatch_open=True, responses=(until_told,))
+    assert "received_to_dispatched" not in deadlines(going, AT)
+    assert "received_to_dispatched" in deadlines(going, AT + MINUTE)
+
+
 def test_units_on_their_way_are_awaited_at_night_too() -> None:
     night = when("22:30")
     going = call(since=night, dispatch_open=False, responses=(response(begins=night, en_route=night),))

@@ -135,7 +135,7 @@ def plainly(there: dict[str, Call | None], now: Micros) -> list[tuple[str, ...]]
     begins = micros(local(now, zone) - timedelta(days=28))
     found: list[tuple[str, ...]] = []
     for each in there.values():
-        if each is None or each.closed is None or each.received is None or each.received < begins:
+        if each is None or each.closed is None or each.received is None or not begins < each.received <= now:
             continue
         what = {
             "served": "served",
@@ -172,22 +172,30 @@ def test_it_counts_in_the_hour_of_its_receipt() -> None:
     view = Hours(RULES)
     view.change(None, closed(received=when("13:59")))
     view.change(None, closed(received=when("14:00"), result="unknown"))
-    assert view.since(AT) == {("wed", "13", "served"): 1, ("wed", "14", "unmet"): 1}
+    assert view.since(when("14:00")) == {("wed", "13", "served"): 1, ("wed", "14", "unmet"): 1}
 
 
 def test_it_is_exact_where_the_28_days_begin() -> None:
     view = Hours(RULES)
     view.change(None, closed(received=when("2026-02-04T13:10:00-06:00")))
-    assert view.since(when("13:10")) == {("wed", "13", "served"): 1}
-    assert view.since(when("13:10") + 1) == {}
+    assert view.since(when("13:10") - 1) == {("wed", "13", "served"): 1}
+    assert view.since(when("13:10")) == {}
+    assert view.since(when("13:10") - 1) == {("wed", "13", "served"): 1}
+
+
+def test_it_is_exact_where_they_end() -> None:
+    view = Hours(RULES)
+    view.change(None, closed(received=when("13:10")))
+    view.change(None, closed(received=when("15:10")))
+    assert view.since(when("13:10") - 1) == {}
     assert view.since(when("13:10")) == {("wed", "13", "served"): 1}
 
 
 def test_28_days_are_by_the_clock_on_the_wall() -> None:
     view = Hours(RULES)  # the clocks go forward on the 8th of March
     view.change(None, closed(received=when("2026-02-20T12:30:00-06:00")))
-    assert view.since(when("2026-03-20T12:30:00-05:00")) != {}
-    assert view.since(when("2026-03-20T12:31:00-05:00")) == {}
+    assert view.since(when("2026-03-20T12:29:00-05:00")) != {}
+    assert view.since(when("2026-03-20T12:30:00-05:00")) == {}
 
 
 def test_the_hour_that_comes_twice_is_one_hour_of_the_week() -> None:
