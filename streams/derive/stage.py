@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple, get_args
 
-from streams.clock import NEVER, Micros
+from streams.clock import Micros
 from streams.entries import Call, Response
 from streams.programs import OTHER
 from streams.rules import Rules
@@ -29,8 +29,6 @@ Stage = Literal[
     "waiting",
 ]
 STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
-#: Of a CARE unit that works on the call, the furthest first.
-_OF_UNITS: Final[tuple[Stage, ...]] = ("transporting", "on_scene", "staged", "en_route", "dispatched")
 
 
 class Standing(NamedTuple):
@@ -38,6 +36,22 @@ class Standing(NamedTuple):
 
     stage: Stage  # `waiting` where the hours of the area decide (`by_hours`)
     waits: bool  # it waits for CARE while a team that covers the area works
+
+
+#: Of a CARE unit that works on the call, the furthest first.
+_OF_UNITS: Final = (
+    Standing("transporting", False),
+    Standing("on_scene", False),
+    Standing("staged", False),
+    Standing("en_route", False),
+    Standing("dispatched", False),
+)
+_STALE: Final = Standing("stale", False)
+_WRAPPING_UP: Final = Standing("wrapping_up", False)
+_WITH_OTHERS: Final = Standing("with_others", True)
+_WITH_OTHERS_TOO_EARLY: Final = Standing("with_others", False)
+_SCHEDULED: Final = Standing("scheduled", False)
+_WAITING: Final = Standing("waiting", True)
 
 
 def stage(call: Call, now: Micros, rules: Rules) -> Stage | None:
@@ -62,15 +76,15 @@ def standing(call: Call, now: Micros, rules: Rules) -> Standing | None:
     if care is None and not call.eligible:
         return None
     if now >= _stale_from(call, rules):
-        return Standing("stale", False)
+        return _STALE
     if care is not None:
-        return Standing(care, False)
+        return care
     if call.served_in_spell != "no":
-        return Standing("wrapping_up", False)
+        return _WRAPPING_UP
     due = call.scheduled_for is None or now >= call.scheduled_for
     if others:
-        return Standing("with_others", due)
-    return Standing("waiting", True) if due else Standing("scheduled", False)
+        return _WITH_OTHERS if due else _WITH_OTHERS_TOO_EARLY
+    return _WAITING if due else _SCHEDULED
 
 
 def by_hours(area: str, now: Micros, rules: Rules) -> Literal["waiting", "outside_hours", "outside_area"]:
@@ -105,12 +119,12 @@ def _stale_from(call: Call, rules: Rules) -> Micros:
     return last + rules.stale_call
 
 
-def _at_work(call: Call, now: Micros) -> tuple[Stage | None, bool]:
-    """The furthest stage of the CARE units that work on it, and whether a unit of another agency does."""
+def _at_work(call: Call, now: Micros) -> tuple[Standing | None, bool]:
+    """How it stands by the furthest of the CARE units that work on it, and whether a unit of another agency does."""
     furthest = len(_OF_UNITS)
     others = False
     for response in call.responses:
-        if response.shown_from <= now < response.ends:
+        if shown(response, now):
             if response.agency == "care":
                 furthest = min(furthest, _far(response))
             else:

@@ -23,53 +23,61 @@ _TO_ARRIVAL: Final[tuple[CallInterval, ...]] = ("received_to_on_scene", "eligibl
 _ON_THE_WAY: Final = frozenset(("dispatched", "en_route", "staged"))
 
 
-def deadlines(call: Call, now: Micros, rules: Rules) -> Deadlines:
-    """When an open call passes the targets that are open for it at a time."""
-    stands = standing(call, now, rules)
-    if stands is None or (stands.waits and by_hours(call.area, now, rules) != "waiting"):
-        return {}
-    return while_working(call, stands, now, rules)
+class Targets:
+    """The targets of one program file, asked for open calls."""
+
+    __slots__ = ("_rules", "_used")
+
+    def __init__(self, rules: Rules) -> None:
+        """Those of these rules."""
+        self._rules = rules
+        self._used = frozenset(interval for _, interval in rules.profile.targets)  # few programs have one for each
+
+    def deadlines(self, call: Call, now: Micros) -> Deadlines:
+        """When a call passes the targets that are open for it at a time."""
+        stands = standing(call, now, self._rules)
+        if stands is None or (stands.waits and by_hours(call.area, now, self._rules) != "waiting"):
+            return {}
+        return self.while_working(call, stands, now)
+
+    def while_working(self, call: Call, stands: Standing, now: Micros) -> Deadlines:
+        """The same for a call that stands like this; of one that `waits`: while a team that covers the area works."""
+        found: Deadlines = {}
+        if stands.stage == "stale":
+            return found  # it probably ended long ago: those who can close it are told, nobody else
+        if stands.waits or stands.stage in _ON_THE_WAY:
+            self._of_call(call, stands, found)
+        for response in call.responses:
+            if response.agency == "care" and shown(response, now):
+                self._of_response(call, response, found)
+        return found
+
+    def _of_call(self, call: Call, stands: Standing, found: Deadlines) -> None:
+        # No team has it yet: the shortest target of those that cover the area.
+        for interval in _open_of_call(call, stands):
+            if interval in self._used:
+                target = self._rules.shortest_target(call.area, interval, self._rules.day(call.since))
+                if target is not None:
+                    found[interval] = call.since + target
+
+    def _of_response(self, call: Call, response: Response, found: Deadlines) -> None:
+        # Of two units the one that is late first.
+        for interval, began in _open_of_response(call, response):
+            if interval in self._used:
+                target = self._rules.target(response.team, interval, self._rules.day(response.begins))
+                if target is not None:
+                    deadline = began + target
+                    found[interval] = min(deadline, found.get(interval, deadline))
 
 
-def while_working(call: Call, stands: Standing, now: Micros, rules: Rules) -> Deadlines:
-    """The same for a call that stands like this; of one that `waits`: while a team that covers the area works."""
-    found: Deadlines = {}
-    if stands.stage == "stale":
-        return found  # it probably ended long ago: those who can close it are told, nobody else
-    if stands.waits or stands.stage in _ON_THE_WAY:
-        _of_call(call, rules, found)
-    for response in call.responses:
-        if response.agency == "care" and shown(response, now):
-            _of_response(call, response, rules, found)
-    return found
-
-
-def _of_call(call: Call, rules: Rules, found: Deadlines) -> None:
-    """Those that run since it waits: no team has it yet, so the shortest target of the teams that cover the area."""
-    day = rules.day(call.since)
-    for interval in _open_of_call(call):
-        target = rules.shortest_target(call.area, interval, day)
-        if target is not None:
-            found[interval] = call.since + target
-
-
-def _open_of_call(call: Call) -> Iterator[CallInterval]:
+def _open_of_call(call: Call, stands: Standing) -> Iterator[CallInterval]:
+    """The intervals since it began to wait that have not ended."""
     if call.arrival_open:
-        if call.dispatch_open:
+        if call.dispatch_open and stands.waits:
             yield from _TO_DISPATCH
         yield from _TO_ARRIVAL
         if call.served_in_spell == "no":  # else a contact by phone or video is told
             yield "received_to_contact"
-
-
-def _of_response(call: Call, response: Response, rules: Rules, found: Deadlines) -> None:
-    """Those of a unit that works on it; of two units the one that is late first."""
-    day = rules.day(response.begins)
-    for interval, began in _open_of_response(call, response):
-        target = rules.target(response.team, interval, day)
-        if target is not None:
-            deadline = began + target
-            found[interval] = min(deadline, found.get(interval, deadline))
 
 
 def _open_of_response(call: Call, response: Response) -> Iterator[tuple[CallInterval | ResponseInterval, Micros]]:

@@ -5,19 +5,14 @@ A corrected call moves; a day goes when its last call is archived. So all kept d
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from typing import TypeVar
-
 from streams.clock import Micros
-from streams.entries import Call
+from streams.entries import Call, Fact
 from streams.rules import Rules
+from streams.views.counting import count
 
-K = TypeVar("K")
-#: Team, area, outcome.
-Closing = tuple[str, str, str]
-#: Area, result.
-Demand = tuple[str, str]
+#: Label values, as they stand in facts.
+Labels = tuple[str | int, ...]
+Days = dict[str | int, dict[Labels, int]]
 
 
 class Closed:
@@ -26,46 +21,49 @@ class Closed:
     def __init__(self, rules: Rules) -> None:
         """None, under these rules: they tell which day it is."""
         self._rules = rules
-        self._closings: dict[int, Counter[Closing]] = {}
-        self._demand: dict[int, Counter[Demand]] = {}
+        self._closings: Days = {}
+        self._demand: Days = {}
 
     def change(self, before: Call | None, after: Call | None) -> None:
         """A call was something else before; None: it was not, or is no more."""
-        was, is_now = list(_of(before)), list(_of(after))
+        was, is_now = _ending(before), _ending(after)
         if was == is_now:
             return
-        for sign, found in ((-1, was), (1, is_now)):
-            for day, closing, demand in found:
-                if closing is not None:
-                    _count(self._closings, day, closing, sign)
-                _count(self._demand, day, demand, sign)
+        if was is not None:
+            self._count(was, -1)
+        if is_now is not None:
+            self._count(is_now, +1)
 
-    def today(self, now: Micros) -> dict[Closing, int]:
+    def today(self, now: Micros) -> dict[Labels, int]:
         """Calls closed since local midnight, by team, area and outcome."""
         return dict(self._closings.get(self._rules.day(now), {}))
 
-    def demand(self, now: Micros) -> dict[Demand, int]:
+    def demand(self, now: Micros) -> dict[Labels, int]:
         """Calls closed or merged since local midnight, by area and result."""
         return dict(self._demand.get(self._rules.day(now), {}))
 
+    def _count(self, ending: Fact, by: int) -> None:
+        if ending[0] == "duplicate":
+            _, day, area, _ = ending
+            _add(self._demand, day, (area, "duplicate"), by)
+        else:
+            _, day, team, area, _, outcome, result, _, _ = ending
+            _add(self._closings, day, (team, area, outcome), by)
+            _add(self._demand, day, (area, result), by)
 
-def _of(call: Call | None) -> Iterator[tuple[int, Closing | None, Demand]]:
-    """What a call counts for: day, closing (of a merged call none), demand."""
+
+def _ending(call: Call | None) -> Fact | None:
+    """The fact of its close, or of a merged call that of its merge. None: it has neither."""
     if call is None or (call.closed is None and call.state == "open"):
-        return
-    for fact in call.facts:
-        match fact:
-            case ("closed", int(day), str(team), str(area), _, str(outcome), str(result), _, _):
-                yield day, (team, area, outcome), (area, result)
-            case ("duplicate", int(day), str(area), _):
-                yield day, None, (area, "duplicate")
+        return None
+    return next((fact for fact in call.facts if fact[0] in ("closed", "duplicate")), None)
 
 
-def _count(days: dict[int, Counter[K]], day: int, key: K, sign: int) -> None:
-    """Days and numbers that are empty go."""
-    counts = days.setdefault(day, Counter())
-    counts[key] += sign
-    if not counts[key]:
-        del counts[key]
-        if not counts:
-            del days[day]
+def _add(days: Days, day: str | int, labels: Labels, by: int) -> None:
+    """A day that is empty goes."""
+    counts = days.get(day)
+    if counts is None:
+        counts = days[day] = {}
+    count(counts, labels, by)
+    if not counts:
+        del days[day]

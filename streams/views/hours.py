@@ -27,7 +27,7 @@ class Hours:
     """Times of receipt, by hour (whole hours since the epoch) and by what they count for.
 
     The sums over the hours that are wholly in the span are kept up with each call, and made anew when the span begins in another
-    hour; of the hour in which it begins, single calls are looked at. So it is exact, and a reading costs little.
+    hour; of the hours in which it begins and ends, single calls are looked at. So it is exact, and a reading costs little.
     """
 
     def __init__(self, rules: Rules) -> None:
@@ -48,7 +48,7 @@ class Hours:
             self._put_in(*is_now)
 
     def since(self, now: Micros) -> dict[HourOfWeek, int]:
-        """Closed calls received since the clock showed the same time 28 days ago, that moment included."""
+        """Closed calls received after the time 28 days ago at which the clock showed the same, and not later than *now*."""
         begins = from_local(local_micros(now, self._zone) - SPAN, self._zone)
         first = begins // HOUR
         if first != self._first:
@@ -60,7 +60,10 @@ class Hours:
                         self._sums[kind] += len(times)
         found = self._sums.copy()
         for kind, times in self._received.get(first, {}).items():
-            found[kind] += sum(at >= begins for at in times)
+            found[kind] += sum(at > begins for at in times)
+        for hour in [hour for hour in self._received if hour >= now // HOUR]:  # clocks of others may be ahead
+            for kind, times in self._received[hour].items():
+                found[kind] -= sum(at > now for at in times)
         return {kind: n for kind, n in found.items() if n}
 
     def _put_in(self, at: Micros, reached: Reached) -> None:

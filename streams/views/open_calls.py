@@ -7,27 +7,31 @@ Hours are asked for each area, so an opening hour costs nothing for each call ei
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from heapq import heapify, heappop, heappush, merge
 from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from streams.clock import NEVER, Micros
-from streams.derive import targets
 from streams.derive.stage import Stage, Standing, by_hours, standing, turns
+from streams.derive.targets import Targets
 from streams.entries import Call
 from streams.programs import Interval
 from streams.rules import Rules
+from streams.views.counting import count
 from streams.views.order import Dated, Order
 
-K = TypeVar("K")
 
-
-class _Group(NamedTuple):
+class _Group:
     """Calls of an area that stand alike."""
 
-    area: str
-    stands: Standing
+    __slots__ = ("area", "by_type", "missed", "order", "stands")
+
+    def __init__(self, area: str, stands: Standing) -> None:
+        self.area = area
+        self.stands = stands
+        self.order = Order()  # since when each waits
+        self.by_type: dict[str, int] = {}
+        self.missed: dict[Interval, int] = {}  # targets; of calls that wait: while a team that covers the area works
 
 
 class _Shown(NamedTuple):
@@ -37,7 +41,7 @@ class _Shown(NamedTuple):
     begins: Micros
     until: Micros
     group: _Group | None  # None: left out
-    missed: tuple[Interval, ...]  # of a call that `waits`: while a team that covers the area works
+    missed: tuple[Interval, ...]
 
 
 class OpenCalls:
@@ -46,15 +50,14 @@ class OpenCalls:
     def __init__(self, rules: Rules) -> None:
         """None open, under these rules: those of another program file need a new view."""
         self._rules = rules
+        self._targets = Targets(rules)
         self._changed: dict[str, Call | None] = {}  # not looked at yet
         self._shown: dict[str, _Shown] = {}
         self._turns: list[
             tuple[Micros, str]
         ] = []  # a heap: `until` of those that are shown, and some that have passed away
         self._now: Micros = -NEVER
-        self._by_type: Counter[tuple[_Group, str]] = Counter()
-        self._order: dict[_Group, Order] = {}
-        self._missed: Counter[tuple[_Group, Interval]] = Counter()
+        self._groups: dict[tuple[str, Standing], _Group] = {}
 
     def change(self, id: str, before: Call | None, after: Call | None) -> None:
         """A call was something else before; None: it was not, or is no more."""
@@ -74,7 +77,7 @@ class OpenCalls:
                 self._changed.setdefault(id, self._shown[id].call)
         for id, call in self._changed.items():
             if id in self._shown:
-                self._take_out(id, self._shown.pop(id))
+                self._take_out(id)
             if call is not None and call.state == "open":
                 self._put_in(id, self._see(call, now))
         self._changed.clear()
@@ -88,17 +91,19 @@ class OpenCalls:
         """How many are open, by area, call type and stage."""
         self.look(now)
         found: Counter[tuple[str, str, Stage]] = Counter()
-        for (group, call_type), n in self._by_type.items():
-            found[group.area, call_type, self._stage(group, now)] += n
+        for group in self._groups.values():
+            stage = self._stage(group, now)
+            for call_type, n in group.by_type.items():
+                found[group.area, call_type, stage] += n
         return dict(found)
 
     def oldest(self, now: Micros) -> dict[tuple[str], Micros]:
         """Since when the call waits for CARE that waits longest, by area; no entry where none waits."""
         self.look(now)
         found: dict[tuple[str], Micros] = {}
-        for group, order in self._order.items():
-            if group.stands.waits and self._works(group.area, now):
-                since, _ = order.first()
+        for group in self._groups.values():
+            if group.order and group.stands.waits and self._works(group.area, now):
+                since, _ = group.order.first()
                 found[(group.area,)] = min(since, found.get((group.area,), since))
         return found
 
@@ -106,29 +111,23 @@ class OpenCalls:
         """How many are past the target of an interval that has not ended, by area and interval."""
         self.look(now)
         found: Counter[tuple[str, Interval]] = Counter()
-        for (group, interval), n in self._missed.items():
+        for group in self._groups.values():
             if not group.stands.waits or self._works(group.area, now):
-                found[group.area, interval] += n
+                for interval, n in group.missed.items():
+                    found[group.area, interval] += n
         return dict(found)
 
     def stale(self, now: Micros) -> dict[tuple[str], int]:
         """Of how many nothing was said for too long, by area."""
         self.look(now)
-        found: Counter[tuple[str]] = Counter()
-        for (group, _), n in self._by_type.items():
-            if group.stands.stage == "stale":
-                found[(group.area,)] += n
-        return dict(found)
+        stale = [group for group in self._groups.values() if group.stands.stage == "stale" and group.order]
+        return {(group.area,): sum(group.by_type.values()) for group in stale}
 
     def ids(self, stage: Stage, now: Micros, most: int) -> list[Dated]:
         """Calls in a stage: since when each waits and its id, those that wait longest first, so many at most."""
         self.look(now)
-        return list(islice(merge(*self._orders(stage, now)), most))
-
-    def _orders(self, stage: Stage, now: Micros) -> Iterator[Order]:
-        for group, order in self._order.items():
-            if self._stage(group, now) == stage:
-                yield order
+        orders = [group.order for group in self._groups.values() if self._stage(group, now) == stage]
+        return list(islice(merge(*orders), most))
 
     def _stage(self, group: _Group, now: Micros) -> Stage:
         stage = group.stands.stage
@@ -140,52 +139,44 @@ class OpenCalls:
     # calls
 
     def _see(self, call: Call, now: Micros) -> _Shown:
-        stands = standing(call, now, self._rules)
         begins, until = -NEVER, NEVER
         for at in turns(call, self._rules):
-            if at > now:
-                until = min(until, at)
-            else:
-                begins = max(begins, at)
+            if now < at < until:
+                until = at
+            elif begins < at <= now:
+                begins = at
+        stands = standing(call, now, self._rules)
+        if stands is None:
+            return _Shown(call, begins, until, None, ())
         missed: list[Interval] = []
-        if stands is not None:
-            for interval, deadline in targets.while_working(call, stands, now, self._rules).items():
-                if deadline >= now:
-                    until = min(until, deadline + 1)
-                else:
-                    missed.append(interval)
-                    begins = max(begins, deadline + 1)
-        group = None if stands is None else _Group(call.area, stands)
-        return _Shown(call, begins, until, group, tuple(missed))
+        for interval, deadline in self._targets.while_working(call, stands, now).items():
+            if deadline < now:
+                missed.append(interval)
+                begins = max(begins, deadline + 1)
+            elif deadline < until:
+                until = deadline + 1
+        return _Shown(call, begins, until, self._group(call.area, stands), tuple(missed))
+
+    def _group(self, area: str, stands: Standing) -> _Group:
+        group = self._groups.get((area, stands))
+        if group is None:
+            group = self._groups[area, stands] = _Group(area, stands)
+        return group
 
     def _put_in(self, id: str, shown: _Shown) -> None:
         self._shown[id] = shown
         if shown.until < NEVER:
             heappush(self._turns, (shown.until, id))
-        group = shown.group
-        if group is None:
-            return
-        self._by_type[group, shown.call.call_type] += 1
-        for interval in shown.missed:
-            self._missed[group, interval] += 1
-        if group not in self._order:
-            self._order[group] = Order()
-        self._order[group].add(shown.call.since, id)
+        if (group := shown.group) is not None:
+            group.order.add(shown.call.since, id)
+            count(group.by_type, shown.call.call_type, +1)
+            for interval in shown.missed:
+                count(group.missed, interval, +1)
 
-    def _take_out(self, id: str, shown: _Shown) -> None:
-        group = shown.group
-        if group is None:
-            return
-        _less(self._by_type, (group, shown.call.call_type))
-        for interval in shown.missed:
-            _less(self._missed, (group, interval))
-        order = self._order[group]
-        order.remove(shown.call.since, id)
-        if not order:
-            del self._order[group]
-
-
-def _less(counts: Counter[K], key: K) -> None:
-    counts[key] -= 1
-    if not counts[key]:
-        del counts[key]
+    def _take_out(self, id: str) -> None:
+        shown = self._shown.pop(id)
+        if (group := shown.group) is not None:
+            group.order.remove(shown.call.since, id)
+            count(group.by_type, shown.call.call_type, -1)
+            for interval in shown.missed:
+                count(group.missed, interval, -1)
