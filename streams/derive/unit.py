@@ -64,8 +64,10 @@ def rederive_unit(
     `first` and `last` are the earliest and latest time of what changed since `past` was derived: statuses that came or
     went, and `off_duty` statuses for which `leaves` has another answer. The program file is the same.
     """
-    if len(said) > 1 and past and first == last == said[-1].at and past[-1].begins == said[-2].at < first:
-        return _next(past[-1], said[-1], rules, leaves)  # mostly so
+    if len(said) > 1 and first == last == said[-1].at and said[-2].at < first and len(past):
+        newest = past[-1]
+        if newest.begins == said[-2].at:
+            return _next(newest, said[-1], rules, leaves)  # mostly so
     since, old = _resume(past, said, leaves, first)
     begun: list[_Begun] = []
     upto = old

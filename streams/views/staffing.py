@@ -38,7 +38,8 @@ class Sums(NamedTuple):
 
     def plus(self, other: Sums) -> Sums:
         """Both together."""
-        return Sums(*[mine + more for mine, more in zip(self, other, strict=True)])
+        a, b = self, other
+        return Sums(a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3], a[4] + b[4], a[5] + b[5])
 
     def less(self, other: Sums) -> Sums:
         """What is left without the other."""
@@ -79,6 +80,14 @@ class _Slots:
         return max(0, at // SLOT - self.begins // SLOT)
 
 
+class _Total(NamedTuple):
+    """All that passed from the begin of time that counts until a midnight of UTC."""
+
+    begins: Micros
+    until: Micros
+    sums: Sums
+
+
 class _Whole(NamedTuple):
     """All of a day that is over: what it began with, what passed, what it ended with."""
 
@@ -106,6 +115,7 @@ class Staffing:
         self._units = units
         self._archived = archived
         self._slots: dict[str, dict[int, _Slots]] = {}  # team -> day -> its slots
+        self._known: dict[str, _Total] = {}
         self._whole: dict[str, dict[int, _Whole]] = {}  # team -> day -> all of it
         self._still: dict[tuple[str, Micros, Micros, int, int], Sums] = {}  # over days without a change
         self._plans: dict[tuple[str, int], list[_Plan]] = {}
@@ -124,7 +134,8 @@ class Staffing:
 
     def totals(self, now: Micros) -> dict[str, Sums]:
         """What passed for each team until *now*, without what is archived."""
-        return {team: self.seconds(team, -NEVER, now) for team in self.teams}
+        self._units.settle(now)
+        return {team: self._total(team, now) for team in self.teams}
 
     def seconds(self, team: str, begin: Micros, end: Micros) -> Sums:
         """What passed for a team from a time on until before another; nothing before time counts."""
@@ -145,6 +156,7 @@ class Staffing:
         self._archived = max(self._archived, upto)
         for steps in self._units.teams.values():
             steps.fold(upto)
+        self._known.clear()
         self._slots.clear()
         self._whole.clear()
         self._still.clear()
@@ -182,6 +194,22 @@ class Staffing:
         return begin < end and self._seconds(team, begin, end).short == end - begin
 
     # --- integrals ------------------------------------------------------------------------------------------
+
+    def _total(self, team: str, end: Micros) -> Sums:
+        """What passed until a time: of the days that are over once, as long as nothing about them changes."""
+        begins, today = self.begins, end - end % DAY
+        if today <= begins:
+            return self.seconds(team, begins, end)
+        steps = self._units.teams.get(team, NOBODY)
+        known = self._known.get(team)
+        if known is None or known.begins != begins or known.until > today or steps.changed_from < known.until:
+            known = _Total(begins, begins, Sums())
+        if known.until < today:
+            sums = known.sums.plus(self._seconds(team, known.until, today))
+            known = self._known[team] = _Total(begins, today, sums)
+        if steps is not NOBODY:
+            steps.changed_from = NEVER
+        return known.sums.plus(self._seconds(team, today, end)) if today < end else known.sums
 
     def _seconds(self, team: str, begin: Micros, end: Micros) -> Sums:
         steps = self._units.teams.get(team, NOBODY)

@@ -76,7 +76,7 @@ class Day:
 class Steps:
     """The units of one team as a step function of time. Asking for a recent time costs little, whatever was before."""
 
-    __slots__ = ("_available", "_floor", "_on_duty", "_unavailable", "days", "order")
+    __slots__ = ("_available", "_floor", "_on_duty", "_unavailable", "changed_from", "days", "order")
 
     def __init__(self) -> None:
         """None, at all times."""
@@ -84,6 +84,8 @@ class Steps:
         self.order: list[int] = []  # the same, sorted
         self._on_duty = self._available = self._unavailable = 0  # after all changes
         self._floor = -NEVER
+        #: The earliest change since whoever integrates has set this to NEVER; each day has its own.
+        self.changed_from = NEVER
 
     def add(self, at: Micros, on_duty: int, available: int, unavailable: int) -> None:
         """From a time on there are so many more."""
@@ -105,6 +107,8 @@ class Steps:
             day.unavailable_by_hour[hour] += unavailable
         if at < day.changed_from:
             day.changed_from = at
+        if at < self.changed_from:
+            self.changed_from = at
         times = day.at
         if not times or at > times[-1]:  # mostly so
             times.append(at)

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from streams.clock import HOUR, NEVER, Micros
+from streams.clock import NEVER, Micros
 from streams.entries import Span
 from streams.rules import Rules
-from streams.views.silence import Silence
+from streams.views.silence import STRETCH, Silence
 from streams.views.spans import Kind, Past, counts_until
 from streams.views.steps import Steps
 from streams.views.touched import Range, touched
@@ -81,14 +81,13 @@ class Units:
         kind.holding += 1
         if at > self._latest:
             self._latest = at
-        if kind is last:
-            if at // HOUR == begins // HOUR and at + stale_after > self._settled:
-                return True
+        if kind is not last and (kind.duty != last.duty or kind.steps is not last.steps):
+            last.gives_way(at, kind)
+            stays = kind.on_duty and last.on_duty
         else:
-            if kind.duty != last.duty or kind.steps is not last.steps:
-                last.gives_way(at, kind)
-            if kind.on_duty and last.on_duty and at // HOUR == begins // HOUR and at + stale_after > self._settled:
-                return True
+            stays = kind.on_duty
+        if stays and at // STRETCH == begins // STRETCH and at + stale_after > self._settled:
+            return True
         if last.on_duty:
             self._silence.take(unit, begins)
         self._wait(unit, past)
@@ -120,11 +119,11 @@ class Units:
             return
         self._settled = now
         told = now - self._stale_after  # a last status up to here is stale
-        for unit in self._silence.until(told):
-            past = self._pasts[unit]
-            if past.begins[-1] <= told:
-                self._silence.take(unit, past.begins[-1])
-                self._fall_silent(unit, past)
+        for unit in self._silence.until(told, self._last_word):
+            self._fall_silent(unit, self._pasts[unit])
+
+    def _last_word(self, unit: str) -> Micros:
+        return self._pasts[unit].begins[-1]
 
     def _fall_silent(self, unit: str, past: Past) -> None:
         past.stale = True
