@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -19,37 +20,84 @@ from streams.clock import DAY, SECOND, Micros, micros
 from streams.core import Core
 from streams.programs import Profile
 from streams.rules import Rules
-from tests.unit import strategies as small
 
 Event = dict[str, Any]
 MINUTE = 60 * SECOND
 #: Wednesday noon in Chicago, inside everyone's hours.
 NOON = datetime(2024, 5, 15, 17, 0, tzinfo=UTC)
 
-#: The small program, with what only this core knows: a named unit, codes of a team, a checkpoint of a person.
-SMALL: dict[str, Any] = small.PROGRAM | {
-    "units": {
-        "U1": {"aliases": ["Medic 1"], "team": "alpha"},
-        "P1": {"agency": "police"},
-    },
-    "stale_after": {"call": "12h", "unit": "16h"},
-    "teams": [
-        small.PROGRAM["teams"][0] | {"codes": ["A-TEAM"]},
-        small.PROGRAM["teams"][1]
-        | {
-            "followups": [
-                {"id": "72h", "kinds": ["overdose"], "opens": "24h", "due": "72h", "lapses": "72h"},
-                {"id": "7d", "kinds": ["encounter"], "opens": "6d", "due": "7d", "lapses": "9d", "per": "person"},
-            ],
-            "targets": {"received_to_on_scene": "30min", "eligible_to_on_scene": "25min", "on_scene_to_cleared": "1h"},
-        },
-    ],
-}
+#: Two teams, three areas: north has both, south only beta, far none. A second version of alpha begins on the last day.
+TEXT = """
+program = "small"
+name = "Small"
+timezone = "America/Chicago"
+triages = true
+followup_outcomes = ["services"]
+stale_after = { call = "12h", unit = "16h" }
+
+[areas]
+north = { label = "North", codes = ["n"] }
+south = { label = "South" }
+far = { label = "Far" }
+
+[units]
+U1 = { aliases = ["Medic 1"], team = "alpha" }
+P1 = { agency = "police" }
+
+[call_types]
+crisis = { label = "Crisis" }
+check = { label = "Check", codes = ["welfare"] }
+
+[outcomes]
+services = { label = "Services", codes = ["svc"] }
+cancelled = { label = "Cancelled" }
+
+[destinations]
+shelter = { label = "Shelter" }
+
+[services]
+housing = { label = "Housing" }
+
+[[teams]]
+code = "alpha"
+label = "Alpha"
+codes = ["A-TEAM"]
+until = 2024-05-18
+areas = ["north"]
+hours = [{ days = ["mon", "tue", "wed", "thu", "fri"], from = 10:30:00, until = 16:00:00 }]
+staffing = [{ days = ["mon", "tue", "wed", "thu", "fri"], from = 10:30:00, until = 16:00:00, units = 2 }]
+targets = { received_to_dispatched = "5min", received_to_on_scene = "20min", en_route_to_on_scene = "7min" }
+followups = [
+  { id = "1d", kinds = ["encounter"], opens = "12h", due = "24h", lapses = "48h" },
+  { id = "7d", kinds = ["encounter", "case_management"], opens = "6d", due = "7d", lapses = "9d" },
+]
+
+[[teams]]
+code = "alpha"
+label = "Alpha"
+since = 2024-05-18
+areas = ["north", "south"]
+hours = [{ days = ["fri", "sat"], from = 20:00:00, until = 02:00:00 }]
+targets = { received_to_on_scene = "25min", dispatched_to_en_route = "3min" }
+followups = [{ id = "1d", kinds = ["encounter"], opens = "12h", due = "24h", lapses = "36h" }]
+
+[[teams]]
+code = "beta"
+label = "Beta"
+areas = ["north", "south"]
+hours = [{ days = ["mon", "tue", "wed", "thu", "fri"], from = 10:30:00, until = 23:00:00 }]
+staffing = [{ days = ["wed"], from = 22:00:00, until = 01:00:00, units = 1 }]
+targets = { received_to_on_scene = "30min", eligible_to_on_scene = "25min", on_scene_to_cleared = "1h" }
+followups = [
+  { id = "72h", kinds = ["overdose"], opens = "24h", due = "72h", lapses = "72h" },
+  { id = "7d", kinds = ["encounter"], opens = "6d", due = "7d", lapses = "9d", per = "person" },
+]
+"""
 
 
-def profile(**changes: Any) -> Profile:
-    """The small program, with other top-level keys."""
-    return msgspec.convert(SMALL | changes, Profile)
+def profile(text: str = TEXT) -> Profile:
+    """A program by the text of its file."""
+    return msgspec.convert(tomllib.loads(text), Profile)
 
 
 def new_core(of: Profile, records: dict[str, bytes] | None = None) -> Core:
