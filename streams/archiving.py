@@ -70,13 +70,13 @@ class Archiving:
         if kind == "call":
             entry, taken = core.calls.drop(id)
             core.views.of_call(id, entry, None)
+            core.counts.archive(entry.facts if entry else (), taken)
             if entry and entry.case:
                 core.cases.open_by_call(id, None)
         else:
             case = core.cases.drop(id)
-            entry, taken = case.entry, case.taken
-            core.views.of_case(id, entry, None)
-        core.counts.archive(entry.facts if entry else (), taken)
+            core.views.of_case(id, case.entry, None)
+            core.counts.archive(case.entry.facts if case.entry else (), case.taken)
 
     def _until(self, key: str) -> Micros:
         """When a record goes. A call and the case that it opened go together; NEVER: open, active, or not there."""

@@ -11,7 +11,7 @@ on calls holds its `off_duty` back, and a closed call opens a case.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -83,7 +83,7 @@ class Core:
         id = event.call
         if id not in self.calls and "call/" + id in self.archiving.gone:
             return "archived"
-        effect = self.calls.apply(id, said.of(event, at), now)
+        effect = self.calls.apply(id, cast(said.AnyOfCall, said.of(event, at)), now)
         if effect not in _UNCHANGED:
             self.journal.said("call/" + id)
         return effect
@@ -92,15 +92,13 @@ class Core:
         id = event.case
         if id not in self.cases and "case/" + id in self.archiving.gone:
             return "archived"
-        effect = self.cases.apply(id, said.of(event, at), now)
+        effect = self.cases.apply(id, cast(said.AnyOfCase, said.of(event, at)), now)
         if effect not in _UNCHANGED:
             self.journal.said("case/" + id)
         return effect
 
     def _status(self, event: Any, at: Micros, now: Micros) -> Effect:
-        status = said.of(event, at)
-        assert type(status) is said.Status
-        return self.units.apply(event.unit, status, now)
+        return self.units.apply(event.unit, cast(said.Status, said.of(event, at)), now)
 
     def _heartbeat(self, event: Any, at: Micros, now: Micros) -> Effect:
         return "applied"
@@ -180,7 +178,7 @@ class Core:
             self.archiving.note("case/" + id)
             self.journal.moved("case/" + id)
 
-    def _count(self, kept: Kept[Any], before: tuple[Fact, ...], after: tuple[Fact, ...]) -> None:
+    def _count(self, kept: Kept[Any, Any], before: tuple[Fact, ...], after: tuple[Fact, ...]) -> None:
         if before != after and (taken := self.counts.change(before, after)):
             kept.taken = (*kept.taken, *taken)
             kept.record.touched = max(kept.record.touched, self._now)
@@ -252,10 +250,7 @@ class Core:
                 continue
             self.archiving.note(key)
         self.calls.restored()
-        for id, before, after, case in self.cases.settle():  # those that calls open have no record of their own
-            self.counts.change(before.facts if before else (), after.facts if after else ())
-            self.views.of_case(id, before, after)
-            self.archiving.note("case/" + id)
+        self._settle_cases()  # those that calls open have no record of their own
 
 
 # Not bound to a state: a state that refers to its own methods is a cycle, and stays until the garbage collector comes.

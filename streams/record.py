@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from math import inf
-from typing import Final, Literal, TypeVar
+from typing import Final, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -39,21 +39,21 @@ Withdrawal = tuple[str, str, int | None]
 _encode = msgspec.json.Encoder().encode
 
 
-class Record:
+class Record(Generic[S]):
     """The statements of one call or case. `touched` is the clock when the last new one arrived."""
 
     __slots__ = ("_size", "fresh", "newest", "replaced", "said", "touched", "withdrawals")
 
     def __init__(
         self,
-        said: Iterable[Said] = (),
+        said: Iterable[S] = (),
         withdrawals: Iterable[Withdrawal] = (),
         replaced: dict[str, bytes] | None = None,
         touched: Micros = 0,
         fresh: bool = False,
     ) -> None:
         """A record of these statements, one an id, whether they hold or not."""
-        self.said: dict[str, Said] = {each.id: each for each in said}
+        self.said: dict[str, S] = {each.id: each for each in said}
         self.withdrawals: dict[str, tuple[str, int | None]] = {id: (of, upto) for id, of, upto in withdrawals}
         #: Tellings that were replaced by others of the same revision: the id, and eight bytes for each.
         self.replaced = replaced or {}
@@ -64,7 +64,7 @@ class Record:
 
     # --- the ways in ----------------------------------------------------------------------------------------
 
-    def put(self, said: Said, now: Micros) -> Effect:
+    def put(self, said: S, now: Micros) -> Effect:
         """Put a statement in its place at clock *now*."""
         old = self.said.get(said.id)
         if old is not None:
@@ -88,7 +88,7 @@ class Record:
         self.touched = max(self.touched, now)
         return "withdrawn"
 
-    def _tell_again(self, old: Said, said: Said, now: Micros) -> Effect:
+    def _tell_again(self, old: S, said: S, now: Micros) -> Effect:
         if said == old or said.revision < old.revision:
             return "duplicate"
         if said.revision == old.revision:
@@ -118,7 +118,7 @@ class Record:
         self._touch(said, now)
         return "corrected"
 
-    def _touch(self, said: Said, now: Micros) -> None:
+    def _touch(self, said: S, now: Micros) -> None:
         if now > self.touched:
             self.touched = now
         if said.at > now - KEPT:
@@ -126,7 +126,7 @@ class Record:
 
     # --- how much there is ----------------------------------------------------------------------------------
 
-    def _full(self, said: Said) -> bool:
+    def _full(self, said: S) -> bool:
         if len(self.said) >= (MOST if type(said) in _ENDING else MOST_OF_ANY):
             return True
         size = self._bytes() + len(_encode(said))
@@ -142,7 +142,7 @@ class Record:
 
     # --- what holds -----------------------------------------------------------------------------------------
 
-    def holds(self) -> list[Said]:
+    def holds(self) -> list[S]:
         """The statements that hold, in the order of the walk."""
         return sorted(holds(self.said.values(), self.withdrawals.values()), key=place)
 

@@ -10,7 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 from streams import shifts
 from streams.clock import DAY, NEVER, SECOND, Micros, local_micros
 from streams.events import Agency
-from streams.programs import FIELDS, OTHER, Interval, Profile, Team, duration, plain
+from streams.programs import FIELDS, OTHER, UNRECORDED, Interval, Profile, Team, duration, plain
 from streams.shifts import EPOCH, State, Steps, Version
 
 K = TypeVar("K")
@@ -60,7 +60,7 @@ class Rules:
         self._stale_unit = duration(profile.stale_after.unit)
         self._zone = profile.zone
         self._versions = _versions(profile.teams)
-        self._labels = {field: _labels(profile.labels[field]) for field in FIELDS}
+        self._labels = {field: _labels(profile.labels[field], _WORDS.get(field, ())) for field in FIELDS}
         self._units = _units(profile)
         self._days = _Kept(self._find_day)
         self._covering = _Kept(self._find_covering)
@@ -78,7 +78,7 @@ class Rules:
 
     def knows(self, field: str, code: str) -> bool:
         """Whether the file maps the code."""
-        return self._labels[field][code] != OTHER  # no file has a code of that name
+        return self._labels[field][code] != OTHER or plain(code) == OTHER
 
     def unit(self, name: str) -> UnitFacts:
         """The unit that a name stands for: itself where [units] does not list it."""
@@ -95,7 +95,7 @@ class Rules:
         return self._covering[area, day]
 
     def working(self, area: str, at: Micros) -> tuple[str, ...]:
-        """Those of them that work at a time, by their hours. A shift begun last night ends under the version it began with."""
+        """Codes of the teams that cover the area and work at a time, by the version under which their shift began."""
         return self._working[area, self.day(at)].at(at)
 
     def open(self, team: str, at: Micros) -> bool:
@@ -151,7 +151,13 @@ class Rules:
 
     def _find_working(self, asked: tuple[str, int]) -> Steps[tuple[str, ...]]:
         area, day = asked
-        hours = {team: self._hours[team, day] for team in self.covering(area, day)}
+        hours: dict[str, Steps[State]] = {}
+        for team, versions in self._versions.items():
+            covering = [version for version in versions if area not in self.profile.areas or area in version.team.areas]
+            if len(covering) == len(versions):
+                hours[team] = self._hours[team, day]
+            elif covering:  # a shift of last night is that of its version, and so are the areas that it covers
+                hours[team] = shifts.of_day(covering, day, self._zone)
         begins = sorted({-NEVER}.union(*(steps.begins for steps in hours.values())))
         return Steps(begins, [tuple(team for team, steps in hours.items() if steps.at(at).open) for at in begins])
 
@@ -184,9 +190,13 @@ def _versions(teams: Iterable[Team]) -> dict[str, tuple[Version, ...]]:
     return found
 
 
-def _labels(known: Mapping[str, str]) -> _Kept[str, str]:
+#: Words of the contract that every program knows, beside `other` and those in its file.
+_WORDS: Mapping[str, tuple[str, ...]] = {"outcome": (UNRECORDED,)}
+
+
+def _labels(known: Mapping[str, str], words: Iterable[str]) -> _Kept[str, str]:
     """The labels of a field by code, as it was told."""
-    by_plain = {plain(code): label for code, label in known.items()}
+    by_plain = {word: word for word in words} | {plain(code): label for code, label in known.items()}
     return _Kept(lambda code: by_plain.get(plain(code), OTHER))
 
 

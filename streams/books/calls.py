@@ -11,6 +11,7 @@ import msgspec
 
 from streams import entries
 from streams.books.kept import Change, Kept
+from streams.books.merges import NOTHING, Merges, Told, told_in
 from streams.books.whereabouts import KINDS, Mark, Whereabouts
 from streams.clock import NEVER, Micros
 from streams.derive.call import derive_call
@@ -23,12 +24,10 @@ from streams.said import (
     Closed,
     Contact,
     Force,
-    Merged,
     Needles,
     Person,
     PoliceRequested,
     Referral,
-    Reopened,
     Said,
     UnitPoint,
     place,
@@ -49,7 +48,7 @@ class Head(msgspec.Struct, array_like=True, gc=False):
     entry: entries.Call | None
     taken: tuple[entries.Fact, ...]
     marks: tuple[UnitMark, ...]
-    merged_into: str | None  # as its last merge says, if that was not undone
+    merges: Told
 
 
 class Stored(Head, array_like=True, gc=False):
@@ -64,17 +63,19 @@ _decode_head = msgspec.msgpack.Decoder(Head).decode
 _decode = msgspec.msgpack.Decoder(Stored).decode
 
 
-class LiveCall(Kept[entries.Call]):
+class LiveCall(Kept[AnyOfCall, entries.Call]):
     """A call that is open, or that something was said about since the last flush."""
 
-    __slots__ = ("holding", "marks", "merged_into")
+    __slots__ = ("holding", "marks", "merges")
 
-    def __init__(self, record: Record, entry: entries.Call | None = None, taken: tuple[entries.Fact, ...] = ()) -> None:
+    def __init__(
+        self, record: Record[AnyOfCall], entry: entries.Call | None = None, taken: tuple[entries.Fact, ...] = ()
+    ) -> None:
         """A call of which nothing was worked out yet, or with what is stored."""
         super().__init__(record, entry, taken)
         self.marks: tuple[UnitMark, ...] = ()
-        self.merged_into: str | None = None
-        self.holding: list[Said] | None = None  # its statements that hold, once they were asked for
+        self.merges = NOTHING
+        self.holding: list[AnyOfCall] | None = None  # its statements that hold, once they were asked for
 
 
 class Statuses(Protocol):
@@ -108,15 +109,13 @@ class Calls:
         self._loaded: dict[str, None] = {}  # made live since the last flush
         self._said: dict[str, None] = {}  # something new was said since the last settling
         self._leaning: dict[str, None] = {}  # what they are may have changed
-        self._sources: defaultdict[str, set[str]] = defaultdict(
-            set
-        )  # call -> those that were told to be merged into it
+        self._merges = Merges(self.knows)
         self._restoring: defaultdict[str, list[tuple[Micros, int, str | None]]] = defaultdict(list)
         self._asking: list[tuple[Micros, str]] = []  # closed calls whose result the units tell, by when they ask
 
     # --- the way in -----------------------------------------------------------------------------------------
 
-    def apply(self, id: str, said: Said, now: Micros) -> Effect:
+    def apply(self, id: str, said: AnyOfCall, now: Micros) -> Effect:
         """Put a statement about a call in its place."""
         effect = self._make(id).record.put(said, now)
         if effect not in ("duplicate", "full"):
@@ -193,8 +192,11 @@ class Calls:
         for id in self._said:
             call = self.live[id]
             call.holding = call.record.holds()
-            if call.merged_into is not None or id in self._sources or any(type(s) is Merged for s in call.holding):
-                targets.update(dict.fromkeys(self._merge(id, call)))
+            call.merges, before = told_in(id, call.holding), call.merges
+            if call.merges.ever or before.ever or self._merges.concerns(id):
+                targets.update(dict.fromkeys(self._merges.family(id)))
+                self._merges.tell(id, call.merges)
+                targets.update(dict.fromkeys(self._merges.family(id)))
             targets[id] = None
         for id in targets:
             self._mark(id, moved)
@@ -202,7 +204,7 @@ class Calls:
         self._said.clear()
         return moved
 
-    def settle(self) -> Iterator[Change[entries.Call]]:
+    def settle(self) -> Iterator[Change[AnyOfCall, entries.Call]]:
         """Second step: work out anew what the calls are that may have changed; those that have."""
         for id in self._leaning:
             call = self.get(id)
@@ -220,19 +222,19 @@ class Calls:
         holding = self._holding(call)
         if not holding:
             return None
-        into = self._final(id)
-        statements = self._with_merged(id, holding) if id in self._sources else holding
+        concerned = self._merges.concerns(id)
+        statements = self._with_merged(id, holding) if concerned else holding
         if self._forgotten:
             statements = [self._without_person(said) for said in statements]
         past = _PastOf(id, self._whereabouts, self._statuses)
-        return derive_call(id, statements, self.rules, past, None if into == id else call.merged_into)
+        return derive_call(id, statements, self.rules, past, self._merges.into(id) if concerned else None)
 
-    def _without_person(self, said: Said) -> Said:
+    def _without_person(self, said: AnyOfCall) -> AnyOfCall:
         if type(said) is not Closed or said.person is None or said.at > self._forgotten.get(said.person, 0):
             return said
         return msgspec.structs.replace(said, person=None)
 
-    def _holding(self, call: LiveCall) -> list[Said]:
+    def _holding(self, call: LiveCall) -> list[AnyOfCall]:
         if call.holding is None:
             call.holding = list(call.record.holds())
         return call.holding
@@ -254,8 +256,9 @@ class Calls:
         if call is None:
             return
         marks: dict[UnitMark, None] = {}
-        if self._final(id) == id and (holding := self._holding(call)):
-            for said in self._with_merged(id, holding) if id in self._sources else holding:
+        concerned = self._merges.concerns(id)
+        if (holding := self._holding(call)) and not (concerned and self._merges.final(id) != id):
+            for said in self._with_merged(id, holding) if concerned else holding:
                 kind = KINDS.get(type(said))
                 if kind is not None and (unit := _unit_of(said)) is not None:
                     marks[self.rules.unit(unit).unit, said.at, kind] = None
@@ -272,62 +275,18 @@ class Calls:
                 self.lean(self._whereabouts.change(unit, id, old[unit], new[unit]))
         call.marks = after
 
-    # --- merged calls ---------------------------------------------------------------------------------------
+    # --- merged calls: see merges.py ------------------------------------------------------------------------
 
-    def _merge(self, id: str, call: LiveCall) -> set[str]:
-        """Note what a call is merged into now; the calls that this concerns."""
-        concerned = self._family(id)
-        told: str | None = None
-        for said in self._holding(call):
-            if type(said) is Merged:
-                told = said.into
-            elif type(said) is Reopened:
-                told = None
-        if told != call.merged_into:
-            if call.merged_into is not None:
-                self._sources[call.merged_into].discard(id)
-                if not self._sources[call.merged_into]:
-                    del self._sources[call.merged_into]
-            if told is not None:
-                self._sources[told].add(id)
-            call.merged_into = told
-        return concerned | self._family(id)
+    def knows(self, id: str) -> bool:
+        """Whether there is a call of which a statement holds."""
+        call = self.get(id)
+        return call is not None and bool(self._holding(call))
 
-    def _family(self, id: str) -> set[str]:
-        """The calls that are merged into this one, and into which it is, over any number of steps."""
-        found: set[str] = set()
-        ahead: str | None = id
-        while ahead is not None and ahead not in found:
-            found.add(ahead)
-            call = self.get(ahead)
-            ahead = call.merged_into if call else None
-        left = list(self._sources.get(id, ()))
-        while left:
-            if (each := left.pop()) not in found:
-                found.add(each)
-                left += self._sources.get(each, ())
-        return found
-
-    def _final(self, id: str) -> str:
-        """The call for which this one counts: itself, unless it is merged into one that is known, not in a circle."""
-        seen = [id]
-        while True:
-            call = self.get(seen[-1])
-            into = call.merged_into if call else None
-            if into is None:
-                return seen[-1]
-            target = self.get(into)
-            if target is None or not self._holding(target):
-                return seen[-1]
-            if into in seen:
-                return into
-            seen.append(into)
-
-    def _with_merged(self, id: str, holding: list[Said]) -> list[Said]:
+    def _with_merged(self, id: str, holding: list[AnyOfCall]) -> list[AnyOfCall]:
         """The statements of a call, and what is said of units and the like on those that are merged into it."""
         statements = [(said, id) for said in holding]
-        for source in self._family(id):
-            if source != id and self._final(source) == id:
+        for source in self._merges.family(id):
+            if source != id and self._merges.final(source) == id:
                 call = self.get(source)
                 assert call is not None, source
                 statements += [(said, source) for said in self._holding(call) if isinstance(said, _MOVES_WITH_MERGE)]
@@ -349,8 +308,8 @@ class Calls:
                 call.entry,
                 call.taken,
                 call.marks,
-                call.merged_into,
-                list(record.said.values()),  # type: ignore[arg-type]  # of a call are only statements about calls
+                call.merges,
+                list(record.said.values()),
                 [(id, of, upto) for id, (of, upto) in record.withdrawals.items()],
                 record.replaced,
             )
@@ -372,8 +331,8 @@ class Calls:
             self.live[id] = _unpack(packed)
         for unit, at, kind in head.marks:
             self._restoring[unit].append((at, kind, id))
-        if head.merged_into is not None:
-            self._sources[head.merged_into].add(id)
+        if head.merges.ever:
+            self._merges.tell(id, head.merges)
         if entry is not None and entry.asks is not None:
             self._asking.append((entry.asks.at, id))
         return entry, head.taken
@@ -385,13 +344,14 @@ class Calls:
         self._restoring.clear()
         self._asking.sort()
         # of merged calls and of those that they are merged into a crash may have left one behind
-        self.lean(self._sources)
+        self.lean(self._merges.merged())
 
     def drop(self, id: str) -> tuple[entries.Call | None, tuple[entries.Fact, ...]]:
         """A call is no longer kept; what it was, and what it has taken back."""
         call = self.get(id)
         assert call is not None, id
         self._ask(id, call.entry, None)
+        self._merges.tell(id, NOTHING)
         for unit, marks in _by_unit(call.marks).items():
             self._whereabouts.change(unit, id, marks, [])
         del self.live[id]
@@ -438,5 +398,5 @@ def _unpack(packed: bytes) -> LiveCall:
     stored = _decode(packed)
     record = Record(stored.said, stored.withdrawals, stored.replaced, stored.touched, stored.fresh)
     call = LiveCall(record, stored.entry, stored.taken)
-    call.marks, call.merged_into = stored.marks, stored.merged_into
+    call.marks, call.merges = stored.marks, stored.merges
     return call

@@ -13,7 +13,7 @@ from streams.derive.case import derive_case, shown_until
 from streams.packed import pack
 from streams.record import Effect, Record, Withdrawal
 from streams.rules import Rules
-from streams.said import AnyOfCase, Person, Said
+from streams.said import AnyOfCase, Person
 
 
 class Stored(msgspec.Struct, array_like=True, gc=False):
@@ -38,11 +38,11 @@ class Cases:
         """No cases. `forgotten`: persons, and up to when statements lose them."""
         self.rules = rules
         self._forgotten = forgotten
-        self.live: dict[str, Kept[entries.Case]] = {}
+        self.live: dict[str, Kept[AnyOfCase, entries.Case]] = {}
         self._openings: dict[str, entries.Opening] = {}  # what calls open, by their ids
         self._touched: dict[str, None] = {}
 
-    def apply(self, id: str, said: Said, now: Micros) -> Effect:
+    def apply(self, id: str, said: AnyOfCase, now: Micros) -> Effect:
         """Put a statement about a case in its place."""
         effect = self._get(id).record.put(said, now)
         if effect not in ("duplicate", "full"):
@@ -68,7 +68,7 @@ class Cases:
         """All of them may be otherwise now: the program file has changed."""
         self._touched.update(dict.fromkeys((*self.live, *self._openings)))
 
-    def _get(self, id: str) -> Kept[entries.Case]:
+    def _get(self, id: str) -> Kept[AnyOfCase, entries.Case]:
         case = self.live.get(id)
         if case is None:
             case = self.live[id] = Kept(Record(), None, ())
@@ -84,7 +84,7 @@ class Cases:
             return None
         return max(case.record.kept_until, shown_until(case.entry) if case.entry else 0)
 
-    def settle(self) -> Iterator[Change[entries.Case]]:
+    def settle(self) -> Iterator[Change[AnyOfCase, entries.Case]]:
         """Work out anew what the cases are that were touched; those that have changed."""
         for id in self._touched:
             case = self._get(id)
@@ -111,20 +111,20 @@ class Cases:
                 record.fresh,
                 case.entry,
                 case.taken,
-                list(record.said.values()),  # type: ignore[arg-type]  # of a case are only statements about cases
+                list(record.said.values()),
                 [(withdrawal, of, upto) for withdrawal, (of, upto) in record.withdrawals.items()],
                 record.replaced,
             )
         )
 
-    def restore(self, id: str, packed: bytes) -> Kept[entries.Case]:
+    def restore(self, id: str, packed: bytes) -> Kept[AnyOfCase, entries.Case]:
         """Take a record in."""
         stored = _decode(packed)
         record = Record(stored.said, stored.withdrawals, stored.replaced, stored.touched, stored.fresh)
         case = self.live[id] = Kept(record, stored.entry, stored.taken)
         return case
 
-    def drop(self, id: str) -> Kept[entries.Case]:
+    def drop(self, id: str) -> Kept[AnyOfCase, entries.Case]:
         """A case is no longer kept."""
         self._openings.pop(id, None)
         return self.live.pop(id)

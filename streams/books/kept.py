@@ -6,11 +6,13 @@ from typing import Generic, NamedTuple, TypeVar
 
 from streams.entries import Fact
 from streams.record import Record
+from streams.said import Said
 
+S = TypeVar("S", bound=Said)
 Entry = TypeVar("Entry")
 
 
-class Kept(Generic[Entry]):
+class Kept(Generic[S, Entry]):
     """A record that is worked with: its statements, its entry, and the facts it has taken back.
 
     A counter is the sum of facts and of those taken back, so that one record, which is stored whole, changes both at once.
@@ -18,17 +20,17 @@ class Kept(Generic[Entry]):
 
     __slots__ = ("entry", "record", "taken")
 
-    def __init__(self, record: Record, entry: Entry | None, taken: tuple[Fact, ...]) -> None:
+    def __init__(self, record: Record[S], entry: Entry | None, taken: tuple[Fact, ...]) -> None:
         """A record and what it is; `taken`: facts that were counted as corrected."""
         self.record = record
         self.entry = entry
         self.taken = taken
 
 
-class Change(NamedTuple, Generic[Entry]):
+class Change(NamedTuple, Generic[S, Entry]):
     """What a record was and what it is now; None: nothing that is said about it holds."""
 
     id: str
     before: Entry | None
     after: Entry | None
-    kept: Kept[Entry]
+    kept: Kept[S, Entry]

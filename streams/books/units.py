@@ -18,7 +18,7 @@ from streams.books.statuses import Meanings, Told
 from streams.books.whereabouts import STATUS_KINDS, Whereabouts
 from streams.clock import NEVER, Micros
 from streams.derive.unit import Redone, rederive_unit
-from streams.entries import Fact, Span
+from streams.entries import Fact
 from streams.gone import hash64
 from streams.packed import pack
 from streams.record import Effect, Record, Withdrawal, holds
@@ -98,7 +98,7 @@ class Units:
         self._records = records
         self._meanings = Meanings()
         self._logs: dict[str, Log] = {}
-        self._live: dict[str, Record] = {}  # segments by key, those that were looked into since the last flush
+        self._live: dict[str, Record[Status]] = {}  # segments by key, those that were looked into since the last flush
         self._told: dict[str, Told] = {}
         self._names: defaultdict[str, list[str]] = defaultdict(list)  # unit -> the names under which it was told of
         self._moved: dict[str, _Moved] = {}
@@ -165,7 +165,7 @@ class Units:
                 self._told[unit] = Told(self._meanings)
         return log
 
-    def _segment(self, key: str) -> Record:
+    def _segment(self, key: str) -> Record[Status]:
         segment = self._live.get(key)
         if segment is None:
             stored = _decode_segment(self._records[key])
@@ -293,8 +293,7 @@ class Units:
         segment = self._live.get(key)
         if segment is None:
             return None
-        said = [each for each in segment.said.values() if type(each) is Status]
-        return pack(StoredSegment(segment.touched, segment.fresh, said, segment.replaced))
+        return pack(StoredSegment(segment.touched, segment.fresh, list(segment.said.values()), segment.replaced))
 
     def flushed(self) -> None:
         """What was looked into is stored."""

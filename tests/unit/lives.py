@@ -213,7 +213,9 @@ def statement(draw: st.DrawFn) -> Event:
     """Any statement about one of a few records, at one of a few times; few ids, so that some are corrections."""
     kind = draw(st.sampled_from(sorted(FIELDS)))
     fields = {name: draw(strategy) for name, strategy in FIELDS[kind].items()}
-    minutes = draw(st.one_of(st.integers(-3, 12).map(lambda n: n * 5), st.integers(0, 60 * 24 * 4).map(lambda n: n * 1)))
+    minutes = draw(
+        st.one_of(st.integers(-3, 12).map(lambda n: n * 5), st.integers(0, 60 * 24 * 4).map(lambda n: n * 1))
+    )
     if kind in _OF_CASES:
         minutes += draw(st.sampled_from((0, 60 * 24, 60 * 24 * 8)))
     event = {
@@ -241,7 +243,9 @@ def lives(draw: st.DrawFn, most: int = 25) -> list[Event]:
             at = datetime.fromisoformat(told["at"]) + timedelta(minutes=draw(st.sampled_from((-10, 7))))
             found.insert(where, told | {"at": at.isoformat(), "revision": draw(st.sampled_from((0, 1, 2)))})
         elif how == "forgotten":
-            found.insert(where, {"id": "f", "type": "person_forgotten", "program": "small", "at": told["at"], "person": "Ann"})
+            found.insert(
+                where, {"id": "f", "type": "person_forgotten", "program": "small", "at": told["at"], "person": "Ann"}
+            )
         else:
             record = {name: told[name] for name in ("case", "call", "unit") if name in told}
             record = {"case": record["case"]} if "case" in record else record
@@ -278,7 +282,10 @@ def net(core: Core, now: Micros) -> Numbers:
     """All numbers of a program but zeros; counters less what was taken back."""
     core.settle()
     found: Numbers = {}
-    families = {metric.name: (metric, dict(samples)) for metric, samples in Reading(PROGRAM, core.rules, core.counts, core.views).all(now)}
+    families = {
+        metric.name: (metric, dict(samples))
+        for metric, samples in Reading(PROGRAM, core.rules, core.counts, core.views).all(now)
+    }
     _, corrected = families.pop("care_facts_corrected_total")
     _, spread = families.pop("care_call_interval_corrected_seconds")
     for name, (metric, samples) in families.items():
@@ -288,7 +295,9 @@ def net(core: Core, now: Micros) -> Numbers:
         for labels, value in samples.items():
             if isinstance(value, Spread):
                 back = spread.get(labels)
-                counts = [a - b for a, b in zip(value.counts, back.counts if back else [0] * len(value.counts), strict=True)]
+                counts = [
+                    a - b for a, b in zip(value.counts, back.counts if back else [0] * len(value.counts), strict=True)
+                ]
                 if any(counts):
                     found[name][labels] = (tuple(counts), round(value.sum - (back.sum if back else 0), 6))
             else:
