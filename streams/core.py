@@ -10,7 +10,7 @@ on calls holds its `off_duty` back, and a closed call opens a case.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, cast
 
 import msgspec
@@ -21,7 +21,7 @@ from streams.archiving import Archiving
 from streams.books.calls import Calls
 from streams.books.cases import Cases
 from streams.books.kept import Kept
-from streams.books.units import Units
+from streams.books.units import Changed, Units
 from streams.books.whereabouts import Whereabouts
 from streams.catalogue.catalogue import Catalogue
 from streams.clock import Micros, micros
@@ -32,6 +32,7 @@ from streams.record import Effect
 from streams.rules import Rules
 from streams.views.all import Views
 from streams.views.counts import Counts
+from streams.views.fallen import OfStaffing, of_units
 
 _decode_feeds = msgspec.msgpack.Decoder(dict[events.Topic, Micros]).decode
 _decode_people = msgspec.msgpack.Decoder(list[int]).decode
@@ -53,6 +54,7 @@ class Core:
         self.journal = Journal(records)
         self.forgotten: dict[int, Micros] = {}  # persons, and up to when statements lose them
         self.views = Views(rules)
+        self.catalogue = catalogue
         self.counts = Counts(catalogue, bounds)
         whereabouts = Whereabouts()
         self.units = Units(rules, whereabouts, self.views.units, self.journal.records)
@@ -150,16 +152,34 @@ class Core:
         self._settle_cases()
 
     def _settle_units(self, moved: dict[str, tuple[Micros, Micros]]) -> None:
-        for unit, spans in self.units.settle(moved):
-            touched = self.views.units.touched(spans.before, spans.after)
-            self.views.units.change(unit, spans.before, spans.after)
-            for span in touched:
-                self.calls.lean_on_results(span.begin, span.end)
+        changes = list(self.units.settle(moved))
+        if changes:
+            self._change_spans(changes)
+        for unit, gone, came in self.units.recoded():
+            if taken := self.counts.change(gone, came):
+                self.units.take(unit, taken, {})
         self.calls.lean(self.units.leaning)
         self.units.leaning.clear()
         for key in self.units.dirty:
             self.journal.said(key)
         self.units.dirty.clear()
+
+    def _change_spans(self, changes: list[Changed]) -> None:
+        units = self.views.units
+        ranges = [each for _, spans in changes for each in units.touched(spans.before, spans.after)]
+        staffing = OfStaffing(self.views.staffing, ranges, self._now)
+        fallen = of_units((spans for _, spans in changes), self._now, self.rules.stale_unit)
+        for unit, spans in changes:
+            units.change(unit, spans.before, spans.after)
+        for span in ranges:
+            self.calls.lean_on_results(span.begin, span.end)
+        if fallen := fallen | staffing.fallen():
+            self.units.take(changes[-1].unit, (), fallen)
+            self._count_fallen(fallen)
+
+    def _count_fallen(self, fallen: Mapping[tuple[str, str, str], Micros]) -> None:
+        for (name, *labels), time in fallen.items():
+            self.counts.correct(self.catalogue[name], tuple(labels), time)
 
     def _settle_calls(self) -> None:
         for id, before, after, call in self.calls.settle():
@@ -228,6 +248,9 @@ class Core:
             self.forgotten.update(_decode_forgotten(packed))
         self.archiving.restore()
         self.units.restore()
+        for facts, fallen in self.units.taken():
+            self.counts.restore((), facts)
+            self._count_fallen(fallen)
         self._settle_units({})
         for key, packed in list(self.journal.records.items()):
             kind, _, id = key.partition("/")

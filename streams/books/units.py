@@ -47,6 +47,7 @@ class StoredUnit(msgspec.Struct, array_like=True, gc=False):
     touched: Micros = 0
     #: Statuses up to this time are archived.
     upto: Micros = 0
+    fallen: list[tuple[tuple[str, str, str], Micros]] = []  # of counters of time, see fallen.py
 
 
 _decode_segment = msgspec.msgpack.Decoder(StoredSegment).decode
@@ -56,7 +57,7 @@ _decode_unit = msgspec.msgpack.Decoder(StoredUnit).decode
 class Log:
     """What was said about one unit under one name."""
 
-    __slots__ = ("ids", "segments", "taken", "touched", "upto", "withdrawals")
+    __slots__ = ("fallen", "ids", "segments", "taken", "touched", "upto", "withdrawals")
 
     def __init__(self) -> None:
         """Nothing said."""
@@ -64,6 +65,7 @@ class Log:
         self.ids = array("Q")  # of all kept statuses, eight bytes each, sorted
         self.withdrawals: dict[str, tuple[str, int | None]] = {}
         self.taken: tuple[Fact, ...] = ()
+        self.fallen: Counter[tuple[str, str, str]] = Counter()
         self.touched: Micros = 0
         self.upto: Micros = 0
 
@@ -105,7 +107,8 @@ class Units:
         self._held: defaultdict[str, dict[Micros, Micros]] = defaultdict(dict)  # unit -> off_duty -> from when it holds
         self.leaning: set[str] = set()  # calls that may be otherwise for what was said here
         self.dirty: dict[str, None] = {}  # keys of records that something was said in
-        self.unmapped: Counter[Fact] = Counter()  # facts of codes that the program file does not know
+        #: By unit: facts of unknown codes that went and that came since the last settling.
+        self._recoded: defaultdict[str, tuple[list[Fact], list[Fact]]] = defaultdict(lambda: ([], []))
 
     # --- the way in -----------------------------------------------------------------------------------------
 
@@ -207,7 +210,7 @@ class Units:
         if after == before:
             return
         told.put(at, after)
-        self._count_unmapped(at, before, after)
+        self._recode(unit, at, before, after)
         self._lean(unit, at, before, after)
         first, last = self._moved.get(unit, (at, at))
         self._moved[unit] = _Moved(min(first, at), max(last, at))
@@ -224,11 +227,31 @@ class Units:
         kinds = {STATUS_KINDS.get(self._meanings.all[each].status) for each in says}
         return [(at, kind) for kind in sorted(kind for kind in kinds if kind is not None)]
 
-    def _count_unmapped(self, at: Micros, before: Iterable[int], after: Iterable[int]) -> None:
-        for sign, says in ((-1, before), (1, after)):
-            for each in says:
-                for fact in self._unmapped_in(each, at):
-                    self.unmapped[fact] += sign
+    def _recode(self, unit: str, at: Micros, before: Iterable[int], after: Iterable[int]) -> None:
+        gone = [fact for each in before for fact in self._unmapped_in(each, at)]
+        came = [fact for each in after for fact in self._unmapped_in(each, at)]
+        if gone != came:
+            self._recoded[unit][0].extend(gone)
+            self._recoded[unit][1].extend(came)
+
+    def recoded(self) -> Iterator[tuple[str, list[Fact], list[Fact]]]:
+        """Units of which other codes are unknown now: the facts that went, and those that came."""
+        for unit, (gone, came) in self._recoded.items():
+            yield unit, gone, came
+        self._recoded.clear()
+
+    def take(self, unit: str, taken: Iterable[Fact], fallen: Mapping[tuple[str, str, str], Micros]) -> None:
+        """Keep with a unit what was counted as corrected."""
+        name = self._names[unit][0]
+        log = self._logs[name]
+        log.taken = (*log.taken, *taken)
+        log.fallen.update(fallen)
+        self.dirty[f"unit/{name}"] = None
+
+    def taken(self) -> Iterator[tuple[tuple[Fact, ...], Mapping[tuple[str, str, str], Micros]]]:
+        """What each keeps as corrected."""
+        for log in self._logs.values():
+            yield log.taken, log.fallen
 
     def _unmapped_in(self, says: int, at: Micros) -> Iterator[Fact]:
         meaning = self._meanings.all[says]
@@ -289,7 +312,7 @@ class Units:
             if log is None:
                 return None
             withdrawals = [(id, of, upto) for id, (of, upto) in log.withdrawals.items()]
-            return pack(StoredUnit(withdrawals, log.taken, log.touched, log.upto))
+            return pack(StoredUnit(withdrawals, log.taken, log.touched, log.upto, list(log.fallen.items())))
         segment = self._live.get(key)
         if segment is None:
             return None
@@ -310,6 +333,7 @@ class Units:
                 log = self._log(rest)
                 log.withdrawals = {id: (of, upto) for id, of, upto in stored.withdrawals}
                 log.taken, log.touched, log.upto = stored.taken, stored.touched, stored.upto
+                log.fallen.update(dict(stored.fallen))
             elif kind == "status":
                 name, _, number = rest.rpartition("/")
                 log = self._log(name)
@@ -330,8 +354,7 @@ class Units:
         told.says = array("I", [self._meanings.number(status) for status in statuses])
         marks: dict[tuple[Micros, int], None] = {}
         for at, says in zip(told.at, told.says, strict=True):
-            for fact in self._unmapped_in(says, at):
-                self.unmapped[fact] += 1
+            self._recoded[unit][1].extend(self._unmapped_in(says, at))
             if (kind := STATUS_KINDS.get(self._meanings.all[says].status)) is not None:
                 marks[at, kind] = None
         if marks:

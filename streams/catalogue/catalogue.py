@@ -32,6 +32,10 @@ class Catalogue:
         """The metrics in the order of the page."""
         return iter(self._metrics.values())
 
+    def __getitem__(self, name: str) -> Metric:
+        """The metric of a name."""
+        return self._metrics[name]
+
     def copy(self) -> Catalogue:
         """Another catalogue with the same numbers, to declare more in."""
         other = Catalogue(self)

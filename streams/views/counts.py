@@ -85,6 +85,7 @@ class Counts:
         self.bounds = bounds
         self._cells: dict[Metric, dict[Labels, Cell]] = {}
         self._changed: list[Cell] = []
+        self._fallen: dict[Metric, dict[Labels, Micros]] = {}
         self._takers: dict[str | int, list[Taker]] = {}
         #: Where what is taken back is counted, by the name of the metric that it is of.
         self._corrected: dict[str, Taker] = {}
@@ -155,6 +156,12 @@ class Counts:
     def correct(self, metric: Metric, labels: Labels, amount: int) -> None:
         """Count by how much a counter fell that is no sum of facts (label values without the program; microseconds)."""
         self._move(self._corrections, corrected_as(metric, labels), amount)
+        fallen = self._fallen.setdefault(metric, {})
+        fallen[labels] = fallen.get(labels, 0) + amount
+
+    def fallen(self, metric: Metric) -> Mapping[Labels, Micros]:
+        """By how much a counter fell that is no sum of facts: it shows so much more."""
+        return self._fallen.get(metric, {})
 
     # --- reading --------------------------------------------------------------------------------------------
 
