@@ -33,13 +33,12 @@ class Redone(NamedTuple):
 
 
 class _Begun(NamedTuple):
-    """A status from when it holds. `steady`: from when it was told, so nothing before it decides that."""
+    """A status from when it holds."""
 
     begins: Micros
     status: UnitStatusCode
     team: str
     area: str
-    steady: bool
 
 
 def derive_unit(said: Sequence[Status], rules: Rules, leaves: Leaves, area: str = OTHER) -> list[Span]:
@@ -74,8 +73,8 @@ def rederive_unit(
     for new in _walk(said, since, past[old].area if since else area, rules, leaves):
         while upto < len(past) and past[upto].begins < new.begins:
             upto += 1
-        if new.begins > last and new.steady and upto < len(past) and _is(new, past[upto]):
-            break  # all that follows leans on this one and on what did not change
+        if new.begins > last and upto < len(past) and _is(new, past[upto]):
+            break  # what follows was told later still, and the area is the same
         begun.append(new)
     else:
         upto = len(past)
@@ -108,7 +107,7 @@ def _next(last: Span, told: Status, rules: Rules, leaves: Leaves) -> Redone:
 
 
 def _is(new: _Begun, old: Span) -> bool:
-    return new.begins == old.begins and new[1:4] == old[2:]
+    return new.begins == old.begins and new[1:] == old[2:]
 
 
 def _resume(past: Sequence[Span], said: Sequence[Status], leaves: Leaves, first: Micros) -> tuple[int, int]:
@@ -145,12 +144,12 @@ def _walk(said: Sequence[Status], since: int, area: str, rules: Rules, leaves: L
         # a status of the same time is told later, one told before this begins takes its place
         until = said[where + 1].at if where + 1 < len(said) else NEVER
         if begins < until:
-            yield _Begun(begins, status.status, rules.label("team", status.team), area, begins == status.at)
+            yield _Begun(begins, status.status, rules.label("team", status.team), area)
 
 
 def _spans(begun: list[_Begun], until: Micros) -> list[Span]:
     spans: list[Span] = []
-    for where, (begins, status, team, area, _) in enumerate(begun):
+    for where, (begins, status, team, area) in enumerate(begun):
         ends = begun[where + 1].begins if where + 1 < len(begun) else until
         spans.append(Span(begins, ends, status, team, area))
     return spans

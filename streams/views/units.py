@@ -69,8 +69,7 @@ class Units:
         if past.stale or was[1] != NEVER or ended[2:] != was[2:] or ended[0] != begins:
             return False
         last = self._kinds[past.places[-1]]
-        stale_after = self._stale_after
-        if last.on_duty and at > begins + stale_after:
+        if last.on_duty and at > begins + self._stale_after:
             return False
         kind = self._kind_of.get(new[2:]) or self._kind(new)
         past.begins.append(at)
@@ -86,7 +85,7 @@ class Units:
             stays = kind.on_duty and last.on_duty
         else:
             stays = kind.on_duty
-        if stays and at // STRETCH == begins // STRETCH and at + stale_after > self._settled:
+        if stays and at // STRETCH == begins // STRETCH:
             return True
         if last.on_duty:
             self._silence.take(unit, begins)

@@ -128,6 +128,9 @@ def test_a_status_that_is_the_same_to_a_call_touches_only_when_the_unit_would_be
     was, ended, new = span(0, NEVER, "dispatched"), span(0, 9, "dispatched"), span(9, NEVER, "en_route")
     assert view.touched([was], [ended, new]) == [(STALE, 9 * TICK + STALE, "alpha")]
     assert view.touched([], [new]) == [(9 * TICK, 9 * TICK + STALE, "alpha")]
+    late = span(200, NEVER, "en_route")  # it was stale by then
+    assert view.touched([was], [span(0, 200, "dispatched"), late]) == [(200 * TICK, 200 * TICK + STALE, "alpha")]
+    assert not view.touched([span(0, NEVER, "off_duty")], [span(0, 9, "off_duty"), span(9, NEVER, "off_duty")])
     other = span(9, NEVER, "available", "beta")
     assert view.touched([was], [ended, other]) == [
         (9 * TICK, STALE, "alpha"),
