@@ -26,13 +26,14 @@ from streams.books.whereabouts import Whereabouts
 from streams.catalogue.catalogue import Catalogue
 from streams.clock import Micros, micros
 from streams.entries import Fact
+from streams.files import Files
 from streams.journal import Journal
 from streams.packed import pack
+from streams.programs import Profile
 from streams.record import Effect
-from streams.rules import Rules
 from streams.views.all import Views
 from streams.views.counts import Counts
-from streams.views.fallen import OfStaffing, of_units
+from streams.views.fallen import OfStaffing, fall, of_units
 
 _decode_feeds = msgspec.msgpack.Decoder(dict[events.Topic, Micros]).decode
 _decode_people = msgspec.msgpack.Decoder(list[int]).decode
@@ -44,27 +45,37 @@ class Core:
     """The state of one program. Not thread-safe: its owner applies events one after the other."""
 
     def __init__(
-        self, rules: Rules, catalogue: Catalogue, bounds: tuple[Micros, ...], records: dict[str, bytes] | None = None
+        self,
+        profile: Profile,
+        catalogue: Catalogue,
+        bounds: tuple[Micros, ...],
+        records: dict[str, bytes] | None = None,
     ) -> None:
         """State from the records of a changelog (none: empty), with the upper bounds of the interval histogram.
 
-        The records are the state's from now on: it keeps them as `flush` hands them out. Raises msgspec.DecodeError.
+        The records are the state's from now on: it keeps them as `flush` hands them out. Where they stand under another
+        program file they are as that says until `settle`. Raises msgspec.DecodeError.
         """
-        self.rules = rules
         self.journal = Journal(records)
-        self.forgotten: dict[int, Micros] = {}  # persons, and up to when statements lose them
-        self.views = Views(rules)
+        self.files = Files(profile, self.journal.records)
+        self.rules = self.files.rules
         self.catalogue = catalogue
+        self.forgotten: dict[int, Micros] = {}  # persons, and up to when statements lose them
+        self.views = Views(self.rules)
         self.counts = Counts(catalogue, bounds)
         whereabouts = Whereabouts()
-        self.units = Units(rules, whereabouts, self.views.units, self.journal.records)
-        self.calls = Calls(rules, whereabouts, self, self.forgotten, self.journal.records)
-        self.cases = Cases(rules, self.forgotten)
+        self.units = Units(self.rules, whereabouts, self.views.units, self.journal.records)
+        self.calls = Calls(self.rules, whereabouts, self, self.forgotten, self.journal.records)
+        self.cases = Cases(self.rules, self.forgotten)
         self.archiving = Archiving(self)
         self._now: Micros = 0  # the clock of the last event
-        self.counts.start(rules.profile)
+        self.counts.start(self.rules.profile)
+        #: The same records under the file of before, until they were settled under this one.
+        self._before: Core | None = None
         if self.journal.records:
             self._restore()
+            if self.files.before is not None:
+                self._before = Core(self.files.before, catalogue, bounds, dict(self.journal.records))
 
     # --- the way in -----------------------------------------------------------------------------------------
 
@@ -146,6 +157,8 @@ class Core:
 
     def settle(self) -> None:
         """Work out what the records are that were touched, and bring views and counters up to date."""
+        if self._before is not None and self._now:
+            self._change_file(self._before)
         moved = self.calls.place()
         self._settle_units(moved)
         self._settle_calls()
@@ -181,7 +194,19 @@ class Core:
         for (name, *labels), time in fallen.items():
             self.counts.correct(self.catalogue[name], tuple(labels), time)
 
+    def _change_file(self, before: Core) -> None:
+        """All that is kept, under the program file of now: what differs is handed on as if it had been corrected."""
+        self._before = None
+        fallen = fall(before.views, self.views, self._now)
+        if fallen and (unit := self.units.any()) is not None:
+            self.units.take(unit, (), fallen)
+            self._count_fallen(fallen)
+        self.calls.tell_all()
+        self.cases.lean()
+
     def _settle_calls(self) -> None:
+        for id in self.calls.placed():
+            self.journal.moved("call/" + id)
         for id, before, after, call in self.calls.settle():
             self._count(call, before.facts if before else (), after.facts if after else ())
             self.views.of_call(id, before, after)
@@ -219,6 +244,8 @@ class Core:
         """The records changed since the last flush, in the order to store them; None: no longer kept."""
         self.settle()
         self.archiving.leave()
+        for key, packed in self.files.stored(self._now):
+            self.journal.store(key, packed)
         moved, new = self.journal.changed()
         changes = self.journal.flush({key: self._pack(key) for key in moved}, {key: self._pack(key) for key in new})
         self.calls.flushed()

@@ -28,7 +28,7 @@ ORDER: Final = (
     "day",  # archived counts of a local day, of which a batch has more than one
     "gone",  # ids of archived records
     "people",  # days with a contact of people whose records are archived
-    "program",  # program files that ever applied; and under which of them the records stand
+    "program",  # program files that ever applied, and under which of them the records stand
     "forgotten",  # before records lose these persons
     "told",  # what notices have said, before the cases that they were about may change
     "case",  # a case leans on its call

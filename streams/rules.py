@@ -11,6 +11,7 @@ from streams import shifts
 from streams.clock import DAY, NEVER, SECOND, Micros, local_micros
 from streams.events import Agency
 from streams.programs import FIELDS, OTHER, UNRECORDED, Interval, Profile, Team, duration, plain
+from streams.retired import NOTHING, Retired
 from streams.shifts import EPOCH, State, Steps, Version
 
 K = TypeVar("K")
@@ -53,9 +54,10 @@ class Rules:
     Days are counted as `date.toordinal` does, times are microseconds since the epoch.
     """
 
-    def __init__(self, profile: Profile) -> None:
-        """The rules of this file."""
+    def __init__(self, profile: Profile, retired: Retired = NOTHING) -> None:
+        """The rules of this file; `retired`: what of it only older files had, see retired.py."""
         self.profile = profile
+        self._areas = frozenset(profile.areas).difference(retired.areas)
         self._stale_call = duration(profile.stale_after.call)
         self._stale_unit = duration(profile.stale_after.unit)
         self._zone = profile.zone
@@ -141,7 +143,7 @@ class Rules:
 
     def _find_covering(self, asked: tuple[str, int]) -> tuple[str, ...]:
         area, day = asked
-        every = area not in self.profile.areas
+        every = area not in self._areas
         active = (version.team for versions in self._versions.values() for version in versions if version.active(day))
         return tuple(team.code for team in active if every or area in team.areas)
 
@@ -153,7 +155,7 @@ class Rules:
         area, day = asked
         hours: dict[str, Steps[State]] = {}
         for team, versions in self._versions.items():
-            covering = [version for version in versions if area not in self.profile.areas or area in version.team.areas]
+            covering = [version for version in versions if area not in self._areas or area in version.team.areas]
             if len(covering) == len(versions):
                 hours[team] = self._hours[team, day]
             elif covering:  # a shift of last night is that of its version, and so are the areas that it covers

@@ -106,6 +106,7 @@ class Calls:
         self._forgotten = forgotten
         self._records = records
         self.live: dict[str, LiveCall] = {}
+        self._placed: list[str] = []
         self._loaded: dict[str, None] = {}  # made live since the last flush
         self._said: dict[str, None] = {}  # something new was said since the last settling
         self._leaning: dict[str, None] = {}  # what they are may have changed
@@ -173,6 +174,13 @@ class Calls:
     def _ids(self) -> list[str]:
         return [*self.live, *(key[5:] for key in self._records if key.startswith("call/") and key[5:] not in self.live)]
 
+    def tell_all(self) -> None:
+        """The program file has changed: all of them may be otherwise, and units may have other names."""
+        ids = self._ids()
+        for id in ids:
+            self.get(id)
+        self._said.update(dict.fromkeys(ids))
+
     def lean_on_results(self, begin: Micros, end: Micros) -> None:
         """What units did in a span has changed, its end not included: closed calls that ask for it may end otherwise."""
         asking = self._asking
@@ -203,6 +211,11 @@ class Calls:
         self._leaning.update(targets)
         self._said.clear()
         return moved
+
+    def placed(self) -> list[str]:
+        """The calls of which the marks have changed since this was last asked."""
+        placed, self._placed = self._placed, []
+        return placed
 
     def settle(self) -> Iterator[Change[AnyOfCall, entries.Call]]:
         """Second step: work out anew what the calls are that may have changed; those that have."""
@@ -274,6 +287,7 @@ class Calls:
                 moved[unit] = min(first, *times), max(last, *times)
                 self.lean(self._whereabouts.change(unit, id, old[unit], new[unit]))
         call.marks = after
+        self._placed.append(id)
 
     # --- merged calls: see merges.py ------------------------------------------------------------------------
 

@@ -248,6 +248,10 @@ class Units:
         log.fallen.update(fallen)
         self.dirty[f"unit/{name}"] = None
 
+    def any(self) -> str | None:
+        """A unit, to keep with it what is of none; None: there are no units."""
+        return next(iter(self._names), None)
+
     def taken(self) -> Iterator[tuple[tuple[Fact, ...], Mapping[tuple[str, str, str], Micros]]]:
         """What each keeps as corrected."""
         for log in self._logs.values():

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from streams.clock import Micros
 from streams.derive.unit import Redone
 from streams.entries import Span
+from streams.views.all import Views
 from streams.views.staffing import Staffing
 from streams.views.touched import Range
 
@@ -29,6 +30,22 @@ def of_units(changes: Iterable[Redone], now: Micros, stale_after: Micros) -> Fal
             for span in spans:
                 rise[span.team, span.status] += sign * _counted(span, now, stale_after)
     return {(UNIT_SECONDS, *labels): -by for labels, by in rise.items() if by < 0}
+
+
+def fall(before: Views, after: Views, now: Micros) -> Fallen:
+    """Of all of them, from one program file to another."""
+    fallen: Fallen = {}
+    spent = after.units.seconds(now)
+    for labels, time in before.units.seconds(now).items():
+        if time > spent[labels]:
+            fallen[UNIT_SECONDS, *labels] = time - spent[labels]
+    totals = after.staffing.totals(now)
+    for team, sums in before.staffing.totals(now).items():
+        for what, time in sums._asdict().items():
+            left = getattr(totals[team], what) if team in totals else 0
+            if what != "short" and time > left:
+                fallen[STAFFING_SECONDS, team, what] = time - left
+    return fallen
 
 
 class OfStaffing:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -16,10 +15,9 @@ from streams import events_next as events
 from streams.catalogue.program import PROGRAM
 from streams.catalogue.reading import Reading, Spread
 from streams.catalogue.values import edges
-from streams.clock import DAY, SECOND, Micros, micros
+from streams.clock import SECOND, Micros
 from streams.core import Core
 from streams.programs import Profile
-from streams.rules import Rules
 
 Event = dict[str, Any]
 MINUTE = 60 * SECOND
@@ -102,7 +100,7 @@ def profile(text: str = TEXT) -> Profile:
 
 def new_core(of: Profile, records: dict[str, bytes] | None = None) -> Core:
     """A core of a program, from stored records."""
-    return Core(Rules(of), PROGRAM, edges([of]), records)
+    return Core(of, PROGRAM, edges([of]), records)
 
 
 # --- events -------------------------------------------------------------------------------------------------
@@ -289,7 +287,7 @@ def net(core: Core, now: Micros) -> Numbers:
     _, corrected = families.pop("care_facts_corrected_total")
     _, spread = families.pop("care_call_interval_corrected_seconds")
     for name, (metric, samples) in families.items():
-        if name in _NOT_COMPARED or not metric.read and metric.start:
+        if name in _NOT_COMPARED or (not metric.read and metric.start):
             continue
         found[name] = {}
         for labels, value in samples.items():

@@ -9,17 +9,21 @@ from hypothesis import strategies as st
 
 from streams.clock import DAY, Micros, micros
 from streams.core import Core
+from streams.programs import Profile
 from tests.unit.examples import examples
-from tests.unit.lives import NOON, Event, enter, lives, net, new_core, profile
+from tests.unit.lives import NOON, TEXT, Event, enter, lives, net, new_core, profile
 
 SMALL = profile()
 NOW: Micros = micros(NOON) + 13 * DAY
 relaxed = settings(deadline=None, max_examples=examples(100), suppress_health_check=list(HealthCheck))
 
 
-def folded(found: list[Event]) -> Core:
+HEARTBEAT = enter({"id": "h", "type": "heartbeat", "program": "small", "at": NOON.isoformat(), "topic": "status"}, NOW)
+
+
+def folded(found: list[Event], of: Profile = SMALL) -> Core:
     """All of it at once."""
-    core = new_core(SMALL)
+    core = new_core(of)
     for each in found:
         event, at = enter(each, NOW)
         core.apply(event, NOW, at)
@@ -76,3 +80,37 @@ def test_numbers_survive_a_crash_in_the_middle_of_a_flush(found: list[Event], da
             stored = dict(core.records())
         acknowledged = number + 1
     assert net(core, NOW) == expected
+
+
+#: Codes that are mapped now, an alias more, another agency, other hours, targets and plans.
+OTHER_TEXT = (
+    TEXT.replace('codes = ["n"]', 'codes = ["n", "nowhere"]')
+    .replace('codes = ["svc"]', 'codes = ["svc", "odd"]')
+    .replace('codes = ["welfare"]', 'codes = ["welfare", "odd"]')
+    .replace('codes = ["A-TEAM"]', 'codes = ["A-TEAM", "gamma"]')
+    .replace('aliases = ["Medic 1"]', 'aliases = ["Medic 1", "U2"]')
+    .replace('P1 = { agency = "police" }', "")
+    .replace("until = 16:00:00", "until = 12:10:00")
+    .replace('due = "24h"', 'due = "20h"')
+    .replace('received_to_on_scene = "30min"', 'received_to_on_scene = "10min"')
+)
+
+
+@relaxed
+@given(lives(), st.integers(0, 25))
+def test_a_changed_program_file_applies_to_all_that_is_kept(found: list[Event], where: int) -> None:
+    expected = net(folded(found, profile(OTHER_TEXT)), NOW)
+    core = new_core(SMALL)
+    for number, each in enumerate(found):
+        if number == where:
+            core.flush()
+            core = new_core(profile(OTHER_TEXT), dict(core.records()))
+        event, at = enter(each, NOW)
+        core.apply(event, NOW, at)
+    core.flush()
+    if where >= len(found):
+        core = new_core(profile(OTHER_TEXT), dict(core.records()))
+        core.apply(HEARTBEAT.event, NOW, HEARTBEAT.at)
+    assert net(core, NOW) == expected
+    core.flush()
+    assert net(new_core(profile(OTHER_TEXT), dict(core.records())), NOW) == expected
