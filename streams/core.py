@@ -173,6 +173,9 @@ class Core:
                 self.units.take(unit, taken, {})
         self.calls.lean(self.units.leaning)
         self.units.leaning.clear()
+        self._note_units()
+
+    def _note_units(self) -> None:
         for key in self.units.dirty:
             self.journal.said(key)
         self.units.dirty.clear()
@@ -244,6 +247,7 @@ class Core:
         """The records changed since the last flush, in the order to store them; None: no longer kept."""
         self.settle()
         self.archiving.leave()
+        self._note_units()
         for key, packed in self.files.stored(self._now):
             self.journal.store(key, packed)
         moved, new = self.journal.changed()

@@ -26,6 +26,7 @@ from streams.packed import pack
 ORDER: Final = (
     "redo",  # before what it says is done
     "day",  # archived counts of a local day, of which a batch has more than one
+    "archived",  # with the days of the statuses that it is about
     "gone",  # ids of archived records
     "people",  # days with a contact of people whose records are archived
     "program",  # program files that ever applied, and under which of them the records stand

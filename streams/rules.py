@@ -92,6 +92,10 @@ class Rules:
         """The local day, as `date.toordinal` counts."""
         return self._days[at // QUARTER]
 
+    def begin_of(self, day: int) -> Micros:
+        """When a local day begins."""
+        return shifts.start_of(day, self._zone)
+
     def covering(self, area: str, day: int) -> tuple[str, ...]:
         """Codes of the teams in force on a local day that cover the area; of `other`: all in force."""
         return self._covering[area, day]

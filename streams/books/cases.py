@@ -93,6 +93,8 @@ class Cases:
             if after != before:
                 case.entry = after
                 yield Change(id, before, after, case)
+            if after is None and not (case.record.said or case.record.withdrawals or case.taken):
+                del self.live[id]  # a call opened it, and does so no more
         self._touched.clear()
 
     # --- what is stored -------------------------------------------------------------------------------------

@@ -72,6 +72,11 @@ class Told(Sequence[Status]):
         self.at[where] = array("q", [at] * len(says))
         self.says[where] = array("I", says)
 
+    def drop(self, before: Micros) -> None:
+        """The statuses before a time are not here any more."""
+        where = bisect_left(self.at, before)
+        del self.at[:where], self.says[:where]
+
     def last(self, at: Micros) -> int | None:
         """Number of what the last status at or before a time says; None: there is none."""
         where = bisect_right(self.at, at)

@@ -24,6 +24,8 @@ from streams.packed import pack
 from streams.record import Effect, Record, Withdrawal, holds
 from streams.rules import Rules
 from streams.said import Status
+from streams.views.fallen import UNIT_SECONDS
+from streams.views.spans import counts_until
 from streams.views.units import Units as View
 
 #: Statuses of one record: it is written again with each of them.
@@ -45,8 +47,6 @@ class StoredUnit(msgspec.Struct, array_like=True, gc=False):
     withdrawals: list[Withdrawal] = []
     taken: tuple[Fact, ...] = ()
     touched: Micros = 0
-    #: Statuses up to this time are archived.
-    upto: Micros = 0
     fallen: list[tuple[tuple[str, str, str], Micros]] = []  # of counters of time, see fallen.py
 
 
@@ -57,7 +57,7 @@ _decode_unit = msgspec.msgpack.Decoder(StoredUnit).decode
 class Log:
     """What was said about one unit under one name."""
 
-    __slots__ = ("fallen", "ids", "segments", "taken", "touched", "upto", "withdrawals")
+    __slots__ = ("fallen", "ids", "segments", "taken", "touched", "withdrawals")
 
     def __init__(self) -> None:
         """Nothing said."""
@@ -67,7 +67,6 @@ class Log:
         self.taken: tuple[Fact, ...] = ()
         self.fallen: Counter[tuple[str, str, str]] = Counter()
         self.touched: Micros = 0
-        self.upto: Micros = 0
 
     def knows(self, hashed: int) -> bool:
         """Whether a kept status has this id."""
@@ -105,6 +104,7 @@ class Units:
         self._names: defaultdict[str, list[str]] = defaultdict(list)  # unit -> the names under which it was told of
         self._moved: dict[str, _Moved] = {}
         self._held: defaultdict[str, dict[Micros, Micros]] = defaultdict(dict)  # unit -> off_duty -> from when it holds
+        self.archived: Micros = -NEVER  # statuses before it are, but for the last one of each unit
         self.leaning: set[str] = set()  # calls that may be otherwise for what was said here
         self.dirty: dict[str, None] = {}  # keys of records that something was said in
         #: By unit: facts of unknown codes that went and that came since the last settling.
@@ -114,9 +114,9 @@ class Units:
 
     def apply(self, name: str, said: Status, now: Micros) -> Effect:
         """Put a status in its place."""
-        log = self._log(name)
-        if said.at <= log.upto:
+        if said.at < self.archived:
             return "archived"
+        log = self._log(name)
         hashed = hash64(said.id)
         if log.knows(hashed) and (key := self._find(name, log, said.id)):
             return self._tell_again(name, key, said, now)
@@ -306,6 +306,73 @@ class Units:
         says = told.last(at) if told is not None else None
         return None if says is None else self.rules.label("team", self._meanings.all[says].team)
 
+    # --- what is no longer kept -----------------------------------------------------------------------------
+
+    def kept_from(self, now: Micros) -> Micros:
+        """No status before this time is of a segment that is still to be kept; NEVER: none of them is."""
+        first = NEVER
+        for name in self._logs:
+            for key in self._keys(name):
+                segment = self._segment(key)
+                if segment.kept_until > now:
+                    first = min(first, min((status.at for status in segment.said.values()), default=NEVER))
+        return first
+
+    def archive(self, upto: Micros) -> list[Fact]:
+        """Let statuses before a time go, but for the last one of each unit; what they counted, by local day.
+
+        The spans of that last one stay whole, so that time counts once, here or there.
+        """
+        self.archived = upto
+        facts: list[Fact] = []
+        for unit, told in self._told.items():
+            last = told.when(upto).start - 1
+            if last < 1:
+                continue
+            base = told.at[last]
+            facts += self._time(unit, base)
+            for at, says in zip(told.at[:last], told.says[:last], strict=True):
+                if at < base:
+                    facts += self._unmapped_in(says, at)
+                    self._forget_marks(unit, at, says)
+            told.drop(base)
+            for name in self._names[unit]:
+                self._drop(name, base)
+        return facts
+
+    def _time(self, unit: str, base: Micros) -> Iterator[Fact]:
+        """The time of a unit's spans up to one, by local day."""
+        spans = self._view.spans(unit)
+        where = bisect_left(spans, base, key=lambda span: span.begins)
+        gone = spans[:where]
+        for span in gone:
+            begins, until = span.begins, counts_until(span, self.rules.stale_unit)
+            while begins < until:
+                day = self.rules.day(begins)
+                end = min(until, self.rules.begin_of(day + 1))
+                yield UNIT_SECONDS, day, span.team, span.status, end - begins
+                begins = end
+        if gone:
+            self._view.change(unit, gone, ())
+
+    def _forget_marks(self, unit: str, at: Micros, says: int) -> None:
+        if (kind := STATUS_KINDS.get(self._meanings.all[says].status)) is not None:
+            timeline = self._whereabouts.units[unit]
+            if timeline.has(None, (at, kind)):
+                timeline.remove(None, (at, kind))
+
+    def _drop(self, name: str, base: Micros) -> None:
+        log = self._logs[name]
+        for key in list(self._keys(name)):
+            segment = self._segment(key)
+            gone = [id for id, status in segment.said.items() if status.at < base]
+            if gone:
+                for id in gone:
+                    del segment.said[id]
+                    segment.replaced.pop(id, None)
+                self.dirty[key] = None
+        log.ids = array("Q", sorted(hash64(id) for key in self._keys(name) for id in self._segment(key).said))
+
     # --- what is stored -------------------------------------------------------------------------------------
 
     def pack(self, key: str) -> bytes | None:
@@ -316,9 +383,9 @@ class Units:
             if log is None:
                 return None
             withdrawals = [(id, of, upto) for id, (of, upto) in log.withdrawals.items()]
-            return pack(StoredUnit(withdrawals, log.taken, log.touched, log.upto, list(log.fallen.items())))
+            return pack(StoredUnit(withdrawals, log.taken, log.touched, list(log.fallen.items())))
         segment = self._live.get(key)
-        if segment is None:
+        if segment is None or not segment.said:
             return None
         return pack(StoredSegment(segment.touched, segment.fresh, list(segment.said.values()), segment.replaced))
 
@@ -336,7 +403,7 @@ class Units:
                 stored = _decode_unit(packed)
                 log = self._log(rest)
                 log.withdrawals = {id: (of, upto) for id, of, upto in stored.withdrawals}
-                log.taken, log.touched, log.upto = stored.taken, stored.touched, stored.upto
+                log.taken, log.touched = stored.taken, stored.touched
                 log.fallen.update(dict(stored.fallen))
             elif kind == "status":
                 name, _, number = rest.rpartition("/")
@@ -353,6 +420,9 @@ class Units:
 
     def _restore_unit(self, unit: str, statuses: list[Status]) -> None:
         statuses.sort(key=lambda status: (status.at, status.id))
+        archived = bisect_left(statuses, self.archived, key=lambda status: status.at)
+        if archived:  # a crash may have left behind what is older than the last one
+            del statuses[: bisect_left(statuses, statuses[archived - 1].at, key=lambda status: status.at)]
         told = self._told[unit]
         told.at = array("q", [status.at for status in statuses])
         told.says = array("I", [self._meanings.number(status) for status in statuses])

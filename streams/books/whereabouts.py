@@ -73,6 +73,12 @@ class Timeline:
         self._kind.insert(where, kind)
         self._call.insert(where, call)
 
+    def has(self, call: str | None, mark: Mark) -> bool:
+        """Whether a mark is there."""
+        at, kind = mark
+        span = range(bisect_left(self._at, at), bisect_right(self._at, at))
+        return any(self._kind[where] == kind and self._call[where] == call for where in span)
+
     def remove(self, call: str | None, mark: Mark) -> None:
         """Take out a mark that is there."""
         at, kind = mark

@@ -90,8 +90,8 @@ class Reading:
         program = self._program
         for metric, zeros in self._zeros.items():
             found = metric.read(look) if metric.read else {}
-            if metric.kind == "counter" and (fallen := self._counts.fallen(metric)):
-                found = {**found, **{labels: found.get(labels, 0) + by for labels, by in fallen.items()}}
+            if metric.kind == "counter" and (beside := self._counts.beside(metric)):
+                found = {**found, **{labels: found.get(labels, 0) + more for labels, more in beside.items()}}
             if metric.micros:
                 yield Sparse(metric, {program + labels: value / SECOND for labels, value in found.items()}, zeros)
             else:

@@ -34,15 +34,35 @@ class Views:
 
     def of_call(self, id: str, before: Call | None, after: Call | None) -> None:
         """A call is something else now; None: not there."""
+        self._of_call(id, before, after)
+        if (before and before.people) or (after and after.people):
+            self.people.change(people.of_call(before, self._rules), people.of_call(after, self._rules))
+
+    def archive_call(self, id: str, call: Call | None) -> set[int]:
+        """A call is no longer kept; the days of people that are stored otherwise now."""
+        if call is None:
+            return set()
+        self._of_call(id, call, None)
+        return self.people.archive(people.of_call(call, self._rules))
+
+    def archive_case(self, id: str, case: Case | None) -> set[int]:
+        """A case is no longer kept; the days of people that are stored otherwise now."""
+        if case is None:
+            return set()
+        self._of_case(id, case, None)
+        return self.people.archive(people.of_case(case, self._rules))
+
+    def of_case(self, id: str, before: Case | None, after: Case | None) -> None:
+        """A case is something else now; None: not there."""
+        self._of_case(id, before, after)
+        self.people.change(people.of_case(before, self._rules), people.of_case(after, self._rules))
+
+    def _of_call(self, id: str, before: Call | None, after: Call | None) -> None:
         self.open_calls.change(id, before, after)
         self.closed.change(before, after)
         self.hours.change(before, after)
         self.kept.of_call(before, after)
-        if (before and before.people) or (after and after.people):
-            self.people.change(people.of_call(before, self._rules), people.of_call(after, self._rules))
 
-    def of_case(self, id: str, before: Case | None, after: Case | None) -> None:
-        """A case is something else now; None: not there."""
+    def _of_case(self, id: str, before: Case | None, after: Case | None) -> None:
         self.followups.change(id, before, after)
         self.kept.of_case(before, after)
-        self.people.change(people.of_case(before, self._rules), people.of_case(after, self._rules))

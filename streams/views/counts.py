@@ -85,7 +85,11 @@ class Counts:
         self.bounds = bounds
         self._cells: dict[Metric, dict[Labels, Cell]] = {}
         self._changed: list[Cell] = []
-        self._fallen: dict[Metric, dict[Labels, Micros]] = {}
+        #: Counters that are read from views, by name: their archived time is kept as facts of that code.
+        self._read: dict[str | int, Metric] = {
+            each.name: each for each in catalogue if each.kind == "counter" and each.read
+        }
+        self._beside: dict[Metric, dict[Labels, Micros]] = {}
         self._takers: dict[str | int, list[Taker]] = {}
         #: Where what is taken back is counted, by the name of the metric that it is of.
         self._corrected: dict[str, Taker] = {}
@@ -140,12 +144,18 @@ class Counts:
 
     def archive(self, facts: Iterable[Fact], taken: Iterable[Fact]) -> None:
         """Keep what was counted of a record by local day, as the record goes. No counter moves."""
-        self.archived.add(chain(facts, taken))
+        facts = list(chain(facts, taken))
+        self.archived.add(facts)
+        for fact in facts:
+            self._pass(fact)
 
     def restore_day(self, day: int, packed: bytes) -> None:
         """Count an archived day as it was stored (see `Archive.pack`)."""
         stored = self.archived.restore(day, packed)
-        self._add((cell[0], day, *cell[1:], amount) for cell, amount in stored.sums)
+        facts = [(cell[0], day, *cell[1:], amount) for cell, amount in stored.sums]
+        self._add(facts)
+        for fact in facts:
+            self._pass(fact)
         for cell, row in stored.rows:
             for pick, metric in self._takers.get(cell[0], ()):
                 mine = self._cell(metric, pick((cell[0], day, *cell[1:], 0)))
@@ -156,12 +166,20 @@ class Counts:
     def correct(self, metric: Metric, labels: Labels, amount: int) -> None:
         """Count by how much a counter fell that is no sum of facts (label values without the program; microseconds)."""
         self._move(self._corrections, corrected_as(metric, labels), amount)
-        fallen = self._fallen.setdefault(metric, {})
-        fallen[labels] = fallen.get(labels, 0) + amount
+        self._put_beside(metric, labels, amount)
 
-    def fallen(self, metric: Metric) -> Mapping[Labels, Micros]:
-        """By how much a counter fell that is no sum of facts: it shows so much more."""
-        return self._fallen.get(metric, {})
+    def beside(self, metric: Metric) -> Mapping[Labels, Micros]:
+        """What a counter of time shows beside what its view sums up: by how much that fell, and what is archived."""
+        return self._beside.get(metric, {})
+
+    def _pass(self, fact: Fact) -> None:
+        """Time that is archived is no longer in its view."""
+        if (metric := self._read.get(fact[0])) is not None:
+            self._put_beside(metric, _whole(fact), cast(int, fact[-1]))
+
+    def _put_beside(self, metric: Metric, labels: Labels, amount: int) -> None:
+        beside = self._beside.setdefault(metric, {})
+        beside[labels] = beside.get(labels, 0) + amount
 
     # --- reading --------------------------------------------------------------------------------------------
 

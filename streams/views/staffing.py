@@ -162,6 +162,10 @@ class Staffing:
         self._still.clear()
         return {key: sum for key, sum in sums.items() if any(sum)}
 
+    def archived_upto(self, upto: Micros) -> None:
+        """What passed before a time is archived, and not in here."""
+        self._archived = max(self._archived, upto)
+
     def short_since(self, team: str, now: Micros) -> Micros | None:
         """Since when fewer units of a team are on duty than planned; None: there are as many now, or there was no status yet."""
         begin = self.begins

@@ -7,15 +7,16 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from streams.catalogue.program import PROGRAM
 from streams.clock import DAY, Micros, micros
 from streams.core import Core
 from streams.programs import Profile
 from tests.unit.examples import examples
-from tests.unit.lives import NOON, TEXT, Event, enter, lives, net, new_core, profile
+from tests.unit.lives import NOON, TEXT, Event, Numbers, enter, lives, net, new_core, profile
 
 SMALL = profile()
 NOW: Micros = micros(NOON) + 13 * DAY
-relaxed = settings(deadline=None, max_examples=examples(100), suppress_health_check=list(HealthCheck))
+relaxed = settings(deadline=None, max_examples=examples(60), suppress_health_check=list(HealthCheck))
 
 
 HEARTBEAT = enter({"id": "h", "type": "heartbeat", "program": "small", "at": NOON.isoformat(), "topic": "status"}, NOW)
@@ -114,3 +115,29 @@ def test_a_changed_program_file_applies_to_all_that_is_kept(found: list[Event], 
     assert net(core, NOW) == expected
     core.flush()
     assert net(new_core(profile(OTHER_TEXT), dict(core.records())), NOW) == expected
+
+
+@relaxed
+@given(lives(), st.lists(st.sampled_from((3, 8, 40, 47)), min_size=1, max_size=4), st.booleans())
+def test_what_is_archived_still_counts(found: list[Event], days: list[int], restarted: bool) -> None:
+    core = folded(found)
+    now = NOW
+    for passed in days:
+        now += passed * DAY
+        core.apply(HEARTBEAT.event, now, HEARTBEAT.at)
+        for _ in range(2):
+            core.flush()
+            if restarted:
+                core = new_core(SMALL, dict(core.records()))
+    kept = folded(found)
+    assert counters(core, now) == counters(kept, now)
+    for each in found:  # sent again: nothing changes
+        event, at = enter(each, now)
+        core.apply(event, now, at)
+    core.flush()
+    assert counters(core, now) == counters(kept, now)
+
+
+def counters(core: Core, now: Micros) -> Numbers:
+    """Counters and histograms, net."""
+    return {name: values for name, values in net(core, now).items() if PROGRAM[name].kind != "gauge"}
