@@ -225,7 +225,7 @@ class Calls:
         if self._forgotten:
             statements = [self._without_person(said) for said in statements]
         past = _PastOf(id, self._whereabouts, self._statuses)
-        return derive_call(id, statements, self.rules, past, None if into == id else call.merged_into)
+        return derive_call(id, statements, self.rules, past, None if into == id else call.merged_into, self.knows)
 
     def _without_person(self, said: Said) -> Said:
         if type(said) is not Closed or said.person is None or said.at > self._forgotten.get(said.person, 0):
@@ -271,6 +271,11 @@ class Calls:
                 moved[unit] = min(first, *times), max(last, *times)
                 self.lean(self._whereabouts.change(unit, id, old[unit], new[unit]))
         call.marks = after
+
+    def knows(self, id: str) -> bool:
+        """Whether there is a call of which a statement holds."""
+        call = self.get(id)
+        return call is not None and bool(self._holding(call))
 
     # --- merged calls ---------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Final
 
 from streams.clock import SECOND, Micros
@@ -17,13 +18,15 @@ CAME_UPON: Final[Micros] = 60 * SECOND
 
 #: An interval of a team, and from when to when. It is in disorder if it ends before it begins.
 Measured = tuple[Interval, str, Micros, Micros]
+_end = itemgetter(3)
 
 
 def facts(told: Told, care: Sequence[Work], eligible_since: Micros, team: str, rules: Rules) -> list[Fact]:
-    """The intervals of a call of this team and of its responses by CARE units, each on the local day of its end."""
+    """The intervals of a call of this team and of its responses by CARE units, each on the local day of its end; in that order."""
     measured = of_call(told, care, eligible_since, team)
     for work in care:
         measured += of_response(work)
+    measured.sort(key=_end)
     day, area = rules.day, told.area
     return [
         ("interval", day(ends), of_team, area, interval, ends - begins)

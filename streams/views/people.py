@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from streams.clock import Micros
@@ -26,7 +26,8 @@ WINDOWS: Final[dict[str, int]] = {"30d": 30, "365d": 365}
 class Contact(NamedTuple):
     """A person in a kept record. `day`: the local day (`date.toordinal`) of the contact.
 
-    Its day is None where the record tells of the person but is no contact of its own: a case that a call opened.
+    Its day is None where the record tells of the person but is no contact of its own: a case that came from a call of the
+    same person.
     """
 
     person: Person
@@ -42,11 +43,50 @@ def of_call(call: Call | None, rules: Rules) -> frozenset[Contact]:
     return frozenset(Contact(person, day) for person in call.people)
 
 
-def of_case(case: Case | None, rules: Rules) -> frozenset[Contact]:
-    """The contacts that a case tells of, on the day of its opening."""
+def of_case(case: Case | None, people_of_call: Collection[Person], rules: Rules) -> frozenset[Contact]:
+    """The contacts that a case tells of, on the day of its opening. `people_of_call`: persons of the call that it came from."""
     if case is None or case.person is None or case.opening is None:
         return frozenset()
-    return frozenset((Contact(case.person, None if case.by_call else rules.day(case.opening.at)),))
+    return frozenset((Contact(case.person, None if case.person in people_of_call else rules.day(case.opening.at)),))
+
+
+class Contacts:
+    """The contacts of kept calls and cases. Those of a case lean on the call that it came from, in whatever order they come."""
+
+    def __init__(self, rules: Rules) -> None:
+        """None yet."""
+        self._rules = rules
+        self._people: dict[str, tuple[Person, ...]] = {}  # by call, where it tells of any
+        self._cases: dict[str, dict[str, Case]] = {}  # by the call that they came from: those that tell of a person
+
+    def of_call(self, id: str, before: Call | None, after: Call | None) -> tuple[list[Contact], list[Contact]]:
+        """What is no contact any more and what is one, as a call is something else now."""
+        gone, new = [*of_call(before, self._rules)], [*of_call(after, self._rules)]
+        were, are = self._people.get(id, ()), after.people if after else ()
+        if were != are:
+            for case in self._cases.get(id, {}).values():
+                gone += of_case(case, were, self._rules)
+                new += of_case(case, are, self._rules)
+            if are:
+                self._people[id] = are
+            else:
+                del self._people[id]
+        return gone, new
+
+    def of_case(self, id: str, before: Case | None, after: Case | None) -> tuple[list[Contact], list[Contact]]:
+        """The same of a case."""
+        gone, new = [*self._of_case(before)], [*self._of_case(after)]
+        if before and before.person is not None and before.call is not None:
+            del self._cases[before.call][id]
+            if not self._cases[before.call]:
+                del self._cases[before.call]
+        if after and after.person is not None and after.call is not None:
+            self._cases.setdefault(after.call, {})[id] = after
+        return gone, new
+
+    def _of_case(self, case: Case | None) -> frozenset[Contact]:
+        people = self._people.get(case.call, ()) if case and case.call is not None else ()
+        return of_case(case, people, self._rules)
 
 
 class People:
