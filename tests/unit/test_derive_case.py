@@ -259,6 +259,13 @@ def test_the_later_of_completed_and_declined_holds() -> None:
     assert of(case(opened(), attempt(6, "declined"), attempt(5))).resolution == "declined"
 
 
+def test_of_attempts_that_say_the_same_one_after_the_other_the_first_tells_when_it_was_done() -> None:
+    found = of(case(opened(), attempt(5), attempt(5.5, "no_contact"), transferred(6), attempt(8)))
+    assert (found.resolution, found.at, found.team) == ("completed", at(5), "alpha")
+    found = of(case(opened(), attempt(5), attempt(6, "declined"), attempt(8)))
+    assert (found.resolution, found.at) == ("completed_late", at(8))
+
+
 def test_no_contact_never_undoes_what_was_completed() -> None:
     found = case(opened(), attempt(6), attempt(6.5, "no_contact"))
     assert (of(found).resolution, of(found).attempts) == ("completed", 2)
