@@ -60,9 +60,12 @@ def derive_call(
         state = "closed"
 
     works: list[Work] = []
+    care: list[Work] = []
     for unit in told.units.values():
-        works += works_of(unit, past)
-    care = [work for work in works if work.unit.agency == "care"]
+        of_unit = works_of(unit, past)
+        works += of_unit
+        if unit.agency == "care":
+            care += of_unit
     team = team_of_call(care, told.contacts) if care or told.contacts else NO_TEAM
 
     eligible_since = _eligible_since(told, said[0].at)
@@ -71,7 +74,8 @@ def derive_call(
     facts = _of_the_call(told, said[0].at, rules)
     if care or told.contacts:
         facts += intervals.facts(told, care, eligible_since, team, rules)
-    facts += counted.facts(told, care, rules)
+    if care or told.counted or told.involuntary is not None:
+        facts += counted.facts(told, care, rules)
 
     close = None if state == "merged" else told.close
     closed = outcome = found = asks = case = None

@@ -170,6 +170,14 @@ class _Labels:
             return self._before.area
         return label
 
+    def knows_team(self, code: str) -> bool:
+        """Whether the file knows the code of a team, or the case had it; the word `other` is known."""
+        return self._rules.knows("team", code) or self.team(code) != OTHER
+
+    def knows_area(self, code: str) -> bool:
+        """The same of an area."""
+        return self._rules.knows("area", code) or self.area(code) != OTHER
+
     def is_retired(self, team: str | None) -> bool:
         """Whether the case had a team of this label that is gone from the file."""
         return team in self._teams
@@ -371,9 +379,8 @@ def _facts(said: Sequence[Said], teams: _Teams, area: str, rules: Rules, labels:
             if s.located:
                 facts.append(("located", day, area, 1))
         elif type(s) is Opened or type(s) is Transferred:
-            if labels.team(s.team) == OTHER and not rules.knows("team", s.team):
+            if not labels.knows_team(s.team):
                 facts.append(("unmapped", day, "team", 1))
-            if type(s) is Opened and s.area is not None and labels.area(s.area) == OTHER:
-                if not rules.knows("area", s.area):
-                    facts.append(("unmapped", day, "area", 1))
+            if type(s) is Opened and s.area is not None and not labels.knows_area(s.area):
+                facts.append(("unmapped", day, "area", 1))
     return facts

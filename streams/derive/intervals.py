@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import Final
 
-from streams.clock import SECOND, Micros
+from streams.clock import NEVER, SECOND, Micros
 from streams.derive.response import Work
 from streams.derive.told import Told
 from streams.entries import Fact
@@ -27,13 +27,17 @@ def facts(told: Told, care: Sequence[Work], eligible_since: Micros, team: str, r
     for work in care:
         measured += of_response(work)
     measured.sort(key=_end)
-    day, area = rules.day, told.area
-    return [
-        ("interval", day(ends), of_team, area, interval, ends - begins)
-        if begins <= ends
-        else ("disorder", day(ends), interval, 1)
-        for interval, of_team, begins, ends in measured
-    ]
+    area = told.area
+    found: list[Fact] = []
+    day, at = 0, -NEVER
+    for interval, of_team, begins, ends in measured:
+        if ends != at:
+            day, at = rules.day(ends), ends
+        if begins <= ends:
+            found.append(("interval", day, of_team, area, interval, ends - begins))
+        else:
+            found.append(("disorder", day, interval, 1))
+    return found
 
 
 def of_call(told: Told, care: Sequence[Work], eligible_since: Micros, team: str) -> list[Measured]:

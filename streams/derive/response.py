@@ -22,7 +22,6 @@ from streams.said import (
     Dispatched,
     EnRoute,
     OnScene,
-    Said,
     Staged,
     Transporting,
     UnitPoint,
@@ -103,7 +102,8 @@ class Work:
                 self._reach(said, spell)
             if self._waits:
                 self._show(at)
-        self.ends, self.ended = NEVER, "works"
+        if self.ended != "works":
+            self.ends, self.ended = NEVER, "works"
         self._last = at
 
     def leave(self, said: UnitPoint | Contact, elsewhere: Elsewhere) -> None:

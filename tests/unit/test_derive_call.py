@@ -213,6 +213,16 @@ def test_a_call_that_was_never_received_is_one_all_the_same() -> None:
     assert "received_to_on_scene" not in seconds(entry)
 
 
+def test_as_a_call_goes_on_its_facts_are_only_added_to() -> None:
+    said = (*SERVED[:5], dispatched(11, "M2"), contact(12), on_scene(15, "M2"), *SERVED[5:])
+    before = call(said[0]).facts
+    for n in range(2, len(said) + 1):
+        after = call(*said[:n]).facts
+        # until a contact is told, the arrival stands for it
+        assert after[: len(before)] == before or said[n - 1] == contact(12)
+        before = after
+
+
 def test_an_entry_survives_its_record() -> None:
     entry = call(*SERVED)
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(entry), type=Call) == entry
@@ -344,7 +354,7 @@ def test_only_a_word_undoes_a_merge() -> None:
     assert call(*said[:3], into="B1").state == "merged"
     entry = call(*said)
     assert (entry.state, minute(entry.since), len(facts(entry, "reopened"))) == ("open", 20, 1)
-    assert facts(entry, "merged") == problems(entry) == []
+    assert (facts(entry, "merged"), problems(entry)) == ([], [])
     assert len(entry.responses) == 1, "what its units did is its own again"
 
 

@@ -76,7 +76,9 @@ def test_call_and_case_may_come_and_go_in_any_order(order: list[str]) -> None:
     found.change(*contacts.of_case("k", named, elsewhere))
     assert found.repeat(NOON)["30d",] == 1
     for what in order:
-        found.change(*(contacts.of_call("c1", told, None) if what == "call" else contacts.of_case("k", elsewhere, None)))
+        found.change(
+            *(contacts.of_call("c1", told, None) if what == "call" else contacts.of_case("k", elsewhere, None))
+        )
     assert found.served() == 0
     assert found.repeat(NOON)["30d",] == 0
 
