@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from streams.entries import Call, Case
 from streams.rules import Rules
+from streams.views import people
 from streams.views.closed import Closed
 from streams.views.feeds import Feeds
 from streams.views.followups import Followups
 from streams.views.hours import Hours
 from streams.views.kept import Kept
 from streams.views.open_calls import OpenCalls
-from streams.views.people import Contacts, People
+from streams.views.people import OfCases, People
 from streams.views.staffing import Staffing
 from streams.views.units import Units
 
@@ -20,6 +21,7 @@ class Views:
 
     def __init__(self, rules: Rules) -> None:
         """Over nothing yet."""
+        self._rules = rules
         self.units = Units(rules)
         self.staffing = Staffing(rules, self.units)
         self.open_calls = OpenCalls(rules)
@@ -27,7 +29,7 @@ class Views:
         self.hours = Hours(rules)
         self.followups = Followups()
         self.people = People(rules.day)
-        self._contacts = Contacts(rules)
+        self._people_of_cases = OfCases(rules)
         self.feeds = Feeds()
         self.kept = Kept(self.units)
 
@@ -38,10 +40,11 @@ class Views:
         self.hours.change(before, after)
         self.kept.of_call(before, after)
         if (before and before.people) or (after and after.people):
-            self.people.change(*self._contacts.of_call(id, before, after))
+            self.people.change(people.of_call(before, self._rules), people.of_call(after, self._rules))
+            self.people.change(*self._people_of_cases.call_tells(id, after.people if after else ()))
 
     def of_case(self, id: str, before: Case | None, after: Case | None) -> None:
         """A case is something else now; None: not there."""
         self.followups.change(id, before, after)
         self.kept.of_case(before, after)
-        self.people.change(*self._contacts.of_case(id, before, after))
+        self.people.change(*self._people_of_cases.change(id, before, after))

@@ -50,41 +50,43 @@ def of_case(case: Case | None, people_of_call: Collection[Person], rules: Rules)
     return frozenset((Contact(case.person, None if case.person in people_of_call else rules.day(case.opening.at)),))
 
 
-class Contacts:
-    """The contacts of kept calls and cases. Those of a case lean on the call that it came from, in whatever order they come."""
+class OfCases:
+    """The contacts of cases: they lean on what the calls tell that the cases came from, whichever is known first."""
 
     def __init__(self, rules: Rules) -> None:
-        """None yet."""
+        """No cases."""
         self._rules = rules
         self._people: dict[str, tuple[Person, ...]] = {}  # by call, where it tells of any
         self._cases: dict[str, dict[str, Case]] = {}  # by the call that they came from: those that tell of a person
 
-    def of_call(self, id: str, before: Call | None, after: Call | None) -> tuple[list[Contact], list[Contact]]:
-        """What is no contact any more and what is one, as a call is something else now."""
-        gone, new = [*of_call(before, self._rules)], [*of_call(after, self._rules)]
-        were, are = self._people.get(id, ()), after.people if after else ()
-        if were != are:
-            for case in self._cases.get(id, {}).values():
+    def call_tells(self, call: str, people: tuple[Person, ...]) -> tuple[list[Contact], list[Contact]]:
+        """A call tells of these persons now: the contacts of its cases that are none any more, and those that are new."""
+        were = self._people.get(call, ())
+        gone: list[Contact] = []
+        new: list[Contact] = []
+        if were != people:
+            for case in self._cases.get(call, {}).values():
                 gone += of_case(case, were, self._rules)
-                new += of_case(case, are, self._rules)
-            if are:
-                self._people[id] = are
+                new += of_case(case, people, self._rules)
+            if people:
+                self._people[call] = people
             else:
-                del self._people[id]
+                del self._people[call]
         return gone, new
 
-    def of_case(self, id: str, before: Case | None, after: Case | None) -> tuple[list[Contact], list[Contact]]:
-        """The same of a case."""
-        gone, new = [*self._of_case(before)], [*self._of_case(after)]
+    def change(self, id: str, before: Case | None, after: Case | None) -> tuple[frozenset[Contact], frozenset[Contact]]:
+        """A case is something else now (None: not there): its contacts that are none any more, and those that are new."""
+        gone, new = self._of(before), self._of(after)
         if before and before.person is not None and before.call is not None:
-            del self._cases[before.call][id]
-            if not self._cases[before.call]:
+            cases = self._cases[before.call]
+            del cases[id]
+            if not cases:
                 del self._cases[before.call]
         if after and after.person is not None and after.call is not None:
             self._cases.setdefault(after.call, {})[id] = after
         return gone, new
 
-    def _of_case(self, case: Case | None) -> frozenset[Contact]:
+    def _of(self, case: Case | None) -> frozenset[Contact]:
         people = self._people.get(case.call, ()) if case and case.call is not None else ()
         return of_case(case, people, self._rules)
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.clock import DAY, Micros
-from streams.entries import Call
-from streams.views.people import KEPT_DAYS, WINDOWS, Contact, Contacts, People, of_call, of_case
+from streams.entries import Call, Case
+from streams.views.people import KEPT_DAYS, WINDOWS, Contact, OfCases, People, of_call, of_case
 from tests.unit.examples import examples
 from tests.unit.test_derive_case import NOON, RULES, by_call, case, opened
 
@@ -63,24 +63,25 @@ def test_a_case_is_no_contact_of_its_own_where_its_call_tells_of_the_same_person
 
 @given(st.permutations(("call", "case")))
 def test_call_and_case_may_come_and_go_in_any_order(order: list[str]) -> None:
-    told, named = call(received=NOON - DAY, people=(7,)), case(opened(person=7, call="c1"))
-    contacts, found = Contacts(RULES), People(RULES.day)
+    named, elsewhere = case(opened(person=7, call="c1")), case(opened(person=7, call="c2"))
+    contacts, found = OfCases(RULES), People(RULES.day)
+    found.change((), {Contact(7, RULES.day(NOON) - 1), Contact(8, RULES.day(NOON) - 1)})
+
+    def change(what: str, before: Case | None, after: Case | None, people: tuple[int, ...]) -> None:
+        found.change(*(contacts.call_tells("c1", people) if what == "call" else contacts.change("k", before, after)))
+
     for what in order:
-        found.change(*(contacts.of_call("c1", None, told) if what == "call" else contacts.of_case("k", None, named)))
+        change(what, None, named, (7,))
     assert found.repeat(NOON)["30d",] == 0
-    other = call(received=NOON - DAY, people=(8,))
-    found.change(*contacts.of_call("c1", told, other))
-    assert (found.served(), found.repeat(NOON)["30d",]) == (2, 0)
-    found.change(*contacts.of_call("c1", other, told))
-    elsewhere = case(opened(person=7, call="c2"))
-    found.change(*contacts.of_case("k", named, elsewhere))
+    change("call", None, None, (8,))
+    assert found.repeat(NOON)["30d",] == 1
+    change("call", None, None, (7,))
+    assert found.repeat(NOON)["30d",] == 0
+    change("case", named, elsewhere, ())
     assert found.repeat(NOON)["30d",] == 1
     for what in order:
-        found.change(
-            *(contacts.of_call("c1", told, None) if what == "call" else contacts.of_case("k", elsewhere, None))
-        )
-    assert found.served() == 0
-    assert found.repeat(NOON)["30d",] == 0
+        change(what, elsewhere, None, ())
+    assert (found.served(), found.repeat(NOON)["30d",]) == (2, 0)
 
 
 # --- sums ----------------------------------------------------------------------------------------------------
