@@ -118,12 +118,14 @@ class Archiving:
         return {ARCHIVED: pack(upto)}
 
     def _until(self, key: str) -> Micros:
-        """When a record goes. A call and the case that it opened go together; NEVER: open, active, or not there."""
+        """When a record goes. A call and the cases that came from it go together; NEVER: open, active, or not there."""
         core, id = self._core, key.partition("/")[2]
         call, case = core.calls.until(id), core.cases.until(id)
         if key.startswith("case/"):
             return NEVER if case is None else max(case, call or 0)
-        return NEVER if call is None else max(call, case or 0)
+        if call is None:
+            return NEVER
+        return max(call, case or 0, *(core.cases.until(each) or 0 for each in core.views.cases_of(id)))
 
     def restore(self) -> None:
         """Take in what is stored of records that left."""

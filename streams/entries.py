@@ -92,7 +92,6 @@ class Call(msgspec.Struct, array_like=True, frozen=True, gc=False, omit_defaults
     people: tuple[int, ...] = ()
     case: Opening | None = None  # the case that it opens
     into: str | None = None  # the call that it is merged into, as told; None: it is not
-    problems: tuple[str, ...] = ()
 
 
 class Span(NamedTuple):
@@ -144,5 +143,6 @@ class Case(msgspec.Struct, array_like=True, frozen=True, gc=False, omit_defaults
     closed: Micros | None = None  # since when it is closed
     #: When an active case stops being so by itself; NEVER: it goes on until it is closed.
     ends: Micros = NEVER
-    by_call: bool = False  # a call opened it: no contact of its own
+    #: The call that opened it, else the one that its opening names: no contact of its own if that tells of the same person.
+    call: str | None = None
     facts: tuple[Fact, ...] = ()

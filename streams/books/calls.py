@@ -240,7 +240,8 @@ class Calls:
         if self._forgotten:
             statements = [self._without_person(said) for said in statements]
         past = _PastOf(id, self._whereabouts, self._statuses)
-        return derive_call(id, statements, self.rules, past, self._merges.into(id) if concerned else None)
+        into = self._merges.into(id) if concerned else None
+        return derive_call(id, statements, self.rules, past, into, self.knows)
 
     def _without_person(self, said: AnyOfCall) -> AnyOfCall:
         if type(said) is not Closed or said.person is None or said.at > self._forgotten.get(said.person, 0):

@@ -89,7 +89,7 @@ class Cases:
         for id in self._touched:
             case = self._get(id)
             before = case.entry
-            after = derive_case(case.record.holds(), self._openings.get(id), self.rules, self._forgotten, before)
+            after = derive_case(id, case.record.holds(), self._openings.get(id), self.rules, self._forgotten, before)
             if after != before:
                 case.entry = after
                 yield Change(id, before, after, case)

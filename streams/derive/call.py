@@ -9,7 +9,7 @@ Read `derive_call` from top to bottom; each step has its own file:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from streams.clock import Micros
@@ -28,9 +28,7 @@ from streams.said import AnyOfCall
 Problem = tuple[
     Literal[
         "closed_before_received",
-        "no_receipt",
         "unrecorded_outcome",
-        "case_without_plan",
         "merge_ignored",
         "unit_on_two_scenes",
     ],
@@ -38,16 +36,22 @@ Problem = tuple[
 ]
 
 
-def derive_call(id: str, said: Sequence[AnyOfCall], rules: Rules, past: Past, into: str | None = None) -> Call:
+def derive_call(
+    id: str, said: Sequence[AnyOfCall], rules: Rules, past: Past, into: str | None, known: Callable[[str], bool]
+) -> Call:
     """What a call is.
 
     `said` are the statements that hold, in the order of the walk (`said.place`), one at least; beside its own what is said of
     units, contacts, force, needles, referrals and police requests on calls merged into it. `into` is the call that it is
-    merged into itself, as told, if that merge holds: one of `asks_into`.
+    merged into itself, as told; None: into none, or in a circle. `known` tells whether there is a call of which a statement
+    holds: a merge into another ends nothing.
 
-    Pure: statements, program file and past decide, nothing else.
+    Its facts are about in the order in which they come to be, so that most new statements only add some (see
+    `streams/views/counts.py`).
+
+    Pure: statements, program file, past and the calls that are known decide, nothing else.
     """
-    told = Told(id, said, rules, into)
+    told = Told(id, said, rules, into, known)
     spell = len(told.spells) - 1
     state: Literal["open", "closed", "merged"] = "open"
     if told.merged is not None:
@@ -56,16 +60,24 @@ def derive_call(id: str, said: Sequence[AnyOfCall], rules: Rules, past: Past, in
         state = "closed"
 
     works: list[Work] = []
+    care: list[Work] = []
     for unit in told.units.values():
-        works += works_of(unit, past)
-    care = [work for work in works if work.unit.agency == "care"]
+        of_unit = works_of(unit, past)
+        works += of_unit
+        if unit.agency == "care":
+            care += of_unit
     team = team_of_call(care, told.contacts) if care or told.contacts else NO_TEAM
 
     eligible_since = _eligible_since(told, said[0].at)
     since = eligible_since if spell == 0 else told.spells[-1].begins
 
+    facts = _of_the_call(told, said[0].at, rules)
+    if care or told.contacts:
+        facts += intervals.facts(told, care, eligible_since, team, rules)
+    if care or told.counted or told.involuntary is not None:
+        facts += counted.facts(told, care, rules)
+
     close = None if state == "merged" else told.close
-    facts = _of_the_call(told, rules)
     closed = outcome = found = asks = case = None
     how = served(care, told.contacts, None if close is None else close.outcome)
     if close is not None:
@@ -74,19 +86,15 @@ def derive_call(id: str, said: Sequence[AnyOfCall], rules: Rules, past: Past, in
         found, asks = result(told, close, how, eligible_since, rules, past)
         case = _case(told, close, team, rules)
         day = rules.day(closed)
-        police, freed = involvement(works)
+        police, freed = involvement(told.units.values(), works)
         facts.append(("closed", day, team, told.area, told.call_type, outcome, found, police, 1))
         if freed is not None:
             facts.append(("freed", day, freed))
     how_in_spell = how if spell == 0 else served(care, told.contacts, None, spell)
-    problems = _problems(told, works, close, case, said[0].at)
 
-    if care or told.contacts:
-        facts += intervals.facts(told, care, eligible_since, team, rules)
-    facts += counted.facts(told, care, rules)
     for at, field in told.unmapped:
         facts.append(("unmapped", rules.day(at), field, 1))
-    for problem, at in problems:
+    for problem, at in _problems(told, works, close):
         facts.append(("problem", rules.day(at), problem, 1))
 
     return Call(  # each in its place: names would cost five times as much
@@ -114,7 +122,6 @@ def derive_call(id: str, said: Sequence[AnyOfCall], rules: Rules, past: Past, in
         () if told.person is None else (told.person,),
         case,
         into if state == "merged" else None,
-        tuple([problem for problem, _ in problems]),
     )
 
 
@@ -158,10 +165,12 @@ def _case(told: Told, close: Close, team: str, rules: Rules) -> Opening | None:
     return Opening(close.at, "encounter", owes, told.area, told.person)
 
 
-def _of_the_call(told: Told, rules: Rules) -> list[Fact]:
+def _of_the_call(told: Told, first_said: Micros, rules: Rules) -> list[Fact]:
     facts: list[Fact] = []
     if told.received is not None:
         facts.append(("received", rules.day(told.received), told.area, told.call_type, told.source, 1))
+    elif told.merged is None:
+        facts.append(("problem", rules.day(first_said), "no_receipt", 1))
     for again in told.spells[1:]:
         facts.append(("reopened", rules.day(again.begins), told.area, 1))
     if told.merged is not None:
@@ -171,19 +180,13 @@ def _of_the_call(told: Told, rules: Rules) -> list[Fact]:
     return facts
 
 
-def _problems(
-    told: Told, works: Sequence[Work], close: Close | None, case: Opening | None, first_said: Micros
-) -> list[Problem]:
+def _problems(told: Told, works: Sequence[Work], close: Close | None) -> list[Problem]:
+    """All but `no_receipt`."""
     found: list[Problem] = []
-    if told.received is None:
-        if told.merged is None:
-            found.append(("no_receipt", first_said))
-    elif told.first_close is not None and told.first_close < told.received:
+    if told.received is not None and told.first_close is not None and told.first_close < told.received:
         found.append(("closed_before_received", told.first_close))
     if close is not None and close.outcome is None:
         found.append(("unrecorded_outcome", close.at))
-    if case is not None and case.team is None:
-        found.append(("case_without_plan", case.at))
     for at in told.ignored_merges:
         found.append(("merge_ignored", at))
     for work in works:

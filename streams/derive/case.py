@@ -36,6 +36,7 @@ Place = tuple[Micros, int, str]
 
 
 def derive_case(
+    id: str,
     said: Sequence[Said],
     by_call: Opening | None,
     rules: Rules,
@@ -44,8 +45,8 @@ def derive_case(
 ) -> Case | None:
     """The case of these statements; None if it does not exist. Pure.
 
-    `said`: the statements of the case that hold, sorted by `said.place`. `by_call`: the opening that the call of the same id
-    asks for. `forgotten`: persons, and up to when (microseconds) statements lose them.
+    `id`: of the case. `said`: its statements that hold, sorted by `said.place`. `by_call`: the opening that the call of the
+    same id asks for. `forgotten`: persons, and up to when (microseconds) statements lose them.
 
     `before`: what the case was; asked only about what is gone from the program file (retired).
     - A team that is gone: its plan is not known any more, so the follow-ups of `before` stay, with the times that they have
@@ -79,8 +80,8 @@ def derive_case(
         followups=followups,
         closed=closed,
         ends=_ends(opening, kind, followups),
-        by_call=by_call is not None or any(s.call is not None for s in opened),
-        facts=tuple(_facts(said, teams, area, rules, labels)),
+        call=id if by_call else next((s.call for s in reversed(opened) if s.call is not None), None),
+        facts=(*_without_plan(opening, rules, labels), *_facts(said, teams, area, rules, labels)),
     )
 
 
@@ -168,6 +169,22 @@ class _Labels:
         if label == OTHER and self._before and plain(code) == self._before.area:
             return self._before.area
         return label
+
+    def knows_team(self, code: str) -> bool:
+        """Whether the file knows the code of a team, or the case had it; the word `other` is known."""
+        return self._rules.knows("team", code) or self.team(code) != OTHER
+
+    def knows_area(self, code: str) -> bool:
+        """The same of an area."""
+        return self._rules.knows("area", code) or self.area(code) != OTHER
+
+    def is_retired(self, team: str | None) -> bool:
+        """Whether the case had a team of this label that is gone from the file."""
+        return team in self._teams
+
+    def had(self, fact: Fact) -> bool:
+        """Whether the case had this fact."""
+        return self._before is not None and fact in self._before.facts
 
     def retired(self, checkpoint: str) -> bool:
         """Whether the case had a checkpoint of this id."""
@@ -277,8 +294,8 @@ def _followups(
         elif type(s) is Attempted:
             checkpoint = plain(s.followup)
             attempts[checkpoint] = attempts.get(checkpoint, 0) + 1
-            if s.result != "no_contact":
-                done[checkpoint] = s
+            if s.result != "no_contact" and (checkpoint not in done or done[checkpoint].result != s.result):
+                done[checkpoint] = s  # said again it was done no later
     found = []
     for each in planned:
         if each.checkpoint in rescheduled:
@@ -335,6 +352,19 @@ def _ends(opening: Opening | None, kind: str | None, followups: Sequence[Followu
 # --- what is counted ----------------------------------------------------------------------------------------
 
 
+def _without_plan(opening: Opening | None, rules: Rules, labels: _Labels) -> tuple[Fact, ...]:
+    """The data problem of a case whose team has no plan: no version of it is in force on the day of the opening.
+
+    A team that is gone from the program file had one or not as long as it was there.
+    """
+    if opening is None:
+        return ()
+    fact: Fact = ("problem", rules.day(opening.at), "case_without_plan", 1)
+    if opening.team in rules.covering(OTHER, rules.day(opening.at)):
+        return ()
+    return (fact,) if labels.had(fact) or not labels.is_retired(opening.team) else ()
+
+
 def _facts(said: Sequence[Said], teams: _Teams, area: str, rules: Rules, labels: _Labels) -> list[Fact]:
     """Each attempt under the team that had the case then, each visit, each code that is not known; in walk order."""
     facts: list[Fact] = []
@@ -349,8 +379,8 @@ def _facts(said: Sequence[Said], teams: _Teams, area: str, rules: Rules, labels:
             if s.located:
                 facts.append(("located", day, area, 1))
         elif type(s) is Opened or type(s) is Transferred:
-            if labels.team(s.team) == OTHER:
+            if not labels.knows_team(s.team):
                 facts.append(("unmapped", day, "team", 1))
-            if type(s) is Opened and s.area is not None and labels.area(s.area) == OTHER:
+            if type(s) is Opened and s.area is not None and not labels.knows_area(s.area):
                 facts.append(("unmapped", day, "area", 1))
     return facts

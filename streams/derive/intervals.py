@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Final
 
-from streams.clock import SECOND, Micros
+from streams.clock import NEVER, SECOND, Micros
 from streams.derive.response import Work
 from streams.derive.told import Told
 from streams.entries import Fact
@@ -17,20 +18,26 @@ CAME_UPON: Final[Micros] = 60 * SECOND
 
 #: An interval of a team, and from when to when. It is in disorder if it ends before it begins.
 Measured = tuple[Interval, str, Micros, Micros]
+_end = itemgetter(3)
 
 
 def facts(told: Told, care: Sequence[Work], eligible_since: Micros, team: str, rules: Rules) -> list[Fact]:
-    """The intervals of a call of this team and of its responses by CARE units, each on the local day of its end."""
+    """The intervals of a call of this team and of its responses by CARE units, each on the local day of its end; in that order."""
     measured = of_call(told, care, eligible_since, team)
     for work in care:
         measured += of_response(work)
-    day, area = rules.day, told.area
-    return [
-        ("interval", day(ends), of_team, area, interval, ends - begins)
-        if begins <= ends
-        else ("disorder", day(ends), interval, 1)
-        for interval, of_team, begins, ends in measured
-    ]
+    measured.sort(key=_end)
+    area = told.area
+    found: list[Fact] = []
+    day, at = 0, -NEVER
+    for interval, of_team, begins, ends in measured:
+        if ends != at:
+            day, at = rules.day(ends), ends
+        if begins <= ends:
+            found.append(("interval", day, of_team, area, interval, ends - begins))
+        else:
+            found.append(("disorder", day, interval, 1))
+    return found
 
 
 def of_call(told: Told, care: Sequence[Work], eligible_since: Micros, team: str) -> list[Measured]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal, NamedTuple
 
 from streams.clock import Micros
 from streams.derive.response import Work
+from streams.derive.told import Unit
 
 
 class Involvement(NamedTuple):
@@ -19,12 +20,17 @@ class Involvement(NamedTuple):
 NONE: Final = Involvement("none")
 
 
-def involvement(works: Sequence[Work]) -> Involvement:
-    """What police did on a call, by the responses of all its units; the first that fits."""
-    police = [work for work in works if work.unit.agency == "police"]
-    if not police:
+def involvement(units: Iterable[Unit], works: Sequence[Work]) -> Involvement:
+    """What police did on a call, by all its units and their responses; the first that fits.
+
+    A unit of which only a clear is told made no response, and is police on the call all the same.
+    """
+    for unit in units:
+        if unit.agency == "police" and unit.points:
+            break
+    else:
         return NONE
-    there = [work for work in police if work.on_scene is not None]
+    there = [work for work in works if work.unit.agency == "police" and work.on_scene is not None]
     if not there:
         return Involvement("cancelled")
     left = [work.cleared for work in there if work.cleared is not None]

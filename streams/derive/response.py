@@ -22,7 +22,6 @@ from streams.said import (
     Dispatched,
     EnRoute,
     OnScene,
-    Said,
     Staged,
     Transporting,
     UnitPoint,
@@ -38,7 +37,6 @@ class Work:
 
     __slots__ = (
         "_last",
-        "_left",
         "_waits",
         "arrived_in",
         "at_destination",
@@ -74,7 +72,6 @@ class Work:
         self._waits = type(said) is Dispatched and past.stacked(unit.name, said.at)
         if self._waits:
             self.shown_from = past.free_from(unit.name, said.at)
-        self._left: Ended | None = None  # how its last point ended it; None: that is no clear and no cancellation
         self.ends: Micros = NEVER
         self.ended: Ended = "works"
         self.reached_in = self.served_in = NO_SPELL  # the spell of the latest such point
@@ -90,37 +87,45 @@ class Work:
         self.destination: str | None = None  # the last told
 
     def take(self, said: UnitPoint | Contact, spell: int) -> None:
-        """The next point of the walk; it resumes work that had ended."""
+        """The next point of the walk that is no clear and no cancellation; it resumes work that had ended."""
         at = said.at
         kind = type(said)
-        if kind is Cleared or kind is Cancelled:
-            self._leave(kind, at)
+        if kind is Dispatched:
+            if self.dispatched is None:
+                self.dispatched = at
+                self.dispatched_in = spell
         else:
-            self._left = None
-            if kind is Dispatched:
-                if self.dispatched is None:
-                    self.dispatched = at
-                    self.dispatched_in = spell
-            elif kind is EnRoute:
+            if kind is EnRoute:
                 if self.en_route is None:
                     self.en_route = at
             else:
                 self._reach(said, spell)
-        if self._waits and kind is not Dispatched:
-            self._waits = False
-            self.shown_from = min(self.shown_from, at)
+            if self._waits:
+                self._show(at)
+        if self.ended != "works":
+            self.ends, self.ended = NEVER, "works"
         self._last = at
 
-    def _leave(self, kind: type[Said], at: Micros) -> None:
-        if kind is Cleared:
+    def leave(self, said: UnitPoint | Contact, elsewhere: Elsewhere) -> None:
+        """A clear or cancellation, next in the walk: it ends the work, or is no more than told if something else has by then."""
+        at = said.at
+        cleared = type(said) is Cleared
+        if not self.ended_before(at, elsewhere):
+            self.ends, self.ended = at, "cleared" if cleared else "cancelled"
+        elif cleared and self.ended == "cancelled" and self.ends == at:
+            self.ended = "cleared"  # of both at once
+        if cleared:
             if self.cleared is None:
                 self.cleared = at
-            self._left = "cleared"
-            return
-        if self.cancelled is None:
+        elif self.cancelled is None:
             self.cancelled = at
-        if self._left is None or at > self._last:  # at equal times it was cleared
-            self._left = "cancelled"
+        if self._waits:
+            self._show(at)
+
+    def _show(self, at: Micros) -> None:
+        """A point other than its dispatch is told: it is not hidden any more by the work elsewhere."""
+        self._waits = False
+        self.shown_from = min(self.shown_from, at)
 
     def _reach(self, said: UnitPoint | Contact, spell: int) -> None:
         self.reached_in = spell
@@ -147,9 +152,8 @@ class Work:
                 self.at_destination = said.at
 
     def ended_before(self, at: Micros, elsewhere: Elsewhere) -> bool:
-        """Whether it ended after its last point and before `at`; if so, `ends` and `ended` say when and how."""
-        if self._left is not None:
-            self.ends, self.ended = self._last, self._left
+        """Whether it has ended, by its last point or after that and before `at`; if so, `ends` and `ended` say when and how."""
+        if self.ended != "works":
             return True
         end = self._first_end(elsewhere)
         if end is None or end.at >= at:
@@ -238,19 +242,20 @@ def works_of(unit: Unit, past: Past) -> list[Work]:
     for point in unit.points:
         said, spell = point
         kind = type(said)
-        if work is None:
-            if kind is Cleared or kind is Cancelled:
+        if kind is Cleared or kind is Cancelled:
+            if work is None:
                 early.append(point)
-                continue
-            work = Work(unit, team, point, past)
-            works.append(work)
-        elif (kind is Dispatched or kind is EnRoute) and work.ended_before(said.at, elsewhere):
+            else:
+                work.leave(said, elsewhere)
+            continue
+        if work is None or ((kind is Dispatched or kind is EnRoute) and work.ended_before(said.at, elsewhere)):
             work = Work(unit, team, point, past)
             works.append(work)
         work.take(said, spell)
     if work is not None:
         work.ended_before(NEVER, elsewhere)
-        _add_early(early, works[0])
+        if early:
+            _add_early(early, works[0])
     return works
 
 

@@ -107,14 +107,16 @@ class Reached(NamedTuple):
 class Told:
     """What is told of a call.
 
-    `into` is the call that it is merged into, one of `asks_into`, if that merge holds. Then only what is said of the call itself
-    counts here: units, contacts, force, needles, referrals and police requests count for the other.
+    `into` is the call that it is merged into; None: into none, or in a circle. If it is, only what is said of the call itself
+    counts here: units, contacts, force, needles, referrals and police requests count for the other. `known`: whether there is a
+    call of which a statement holds; a merge into one that is not known is passed over.
     """
 
     __slots__ = (
         "_by_name",
         "_id",
         "_into",
+        "_known",
         "_label_of",
         "_latest_close",
         "_latest_reopening",
@@ -140,13 +142,16 @@ class Told:
         "unmapped",
     )
 
-    def __init__(self, id: str, said: Sequence[AnyOfCall], rules: Rules, into: str | None) -> None:
+    def __init__(
+        self, id: str, said: Sequence[AnyOfCall], rules: Rules, into: str | None, known: Callable[[str], bool]
+    ) -> None:
         """Walk through the statements that hold, in order (`said.place`). There is one at least."""
         self._id = id
         self._said = said
         self._rules = rules
         self._label_of = rules.label
         self._into = into
+        self._known = known
         self._latest_reopening: Place | None = None  # None: not looked for yet
         self._receipt_holds: bool | None = None  # None: not looked for yet
         self._latest_close: Micros = 0
@@ -159,7 +164,7 @@ class Told:
         self.eligible_again: Micros | None = None  # the first triage as eligible after one as ineligible
         self.spells = [Spell(said[0].at)]
         self.first_close: Micros | None = None
-        self.merged: Micros | None = None  # into `into`
+        self.merged: Micros | None = None  # into `into`: when its last such merge says
         self.ignored_merges: list[Micros] = []
         self.person: int | None = None
         self.involuntary: tuple[bool, Micros] | None = None
@@ -227,17 +232,16 @@ class Told:
 
     def _take_merged(self, said: Merged) -> None:
         undone = self._is_reopened_after(said)
-        if said.into == self._id or not (undone or self._may_hold(said)):
-            self.ignored_merges.append(said.at)
+        itself = said.into == self._id
+        # of calls that are merged in a circle none is: all that was not undone is passed over then
+        if itself or not self._known(said.into) or (self._into is None and not undone):
+            if itself or not undone:
+                self.ignored_merges.append(said.at)
             return
-        if not undone and said.into == self._into and self.merged is None:
+        if not undone and said.into == self._into:
             self.merged = said.at
         self._end(self.spells[-1])
         self.spells[-1].by_word_only = True
-
-    def _may_hold(self, said: Merged) -> bool:
-        """Whether it is the merge that holds or one that this replaced, and not one that was passed over."""
-        return self._into is not None and (self.merged is None or said.into == self._into)
 
     def _end(self, spell: Spell) -> None:
         if not spell.ended:
@@ -314,20 +318,6 @@ class Told:
         if label == OTHER and not self._rules.knows(field, code):
             self.unmapped.append((at, field))
         return label
-
-
-def asks_into(said: Sequence[AnyOfCall]) -> list[str]:
-    """The calls that a call asks to be merged into, the one that counts first: the latest, of none that was reopened since.
-
-    Which of them holds needs other calls: unknown ones, the call itself and circles are passed over.
-    """
-    asked: list[str] = []
-    for each in reversed(said):
-        if type(each) is Reopened:
-            break
-        if type(each) is Merged and each.into not in asked:
-            asked.append(each.into)
-    return asked
 
 
 _Takes = dict[type[Said], Callable[[Told, Any], object]]

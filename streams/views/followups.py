@@ -251,7 +251,7 @@ def _superseded(each: Followup, newer_from: Micros) -> bool:
     if each.resolution is None or each.resolution == "missed":
         return each.lapses > newer_from
     if each.resolution == "closed":
-        return each.at is not None and each.at > newer_from
+        return each.at is not None and each.at >= newer_from  # of one time the opening comes first
     return False
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from streams.clock import Micros
@@ -26,7 +26,8 @@ WINDOWS: Final[dict[str, int]] = {"30d": 30, "365d": 365}
 class Contact(NamedTuple):
     """A person in a kept record. `day`: the local day (`date.toordinal`) of the contact.
 
-    Its day is None where the record tells of the person but is no contact of its own: a case that a call opened.
+    Its day is None where the record tells of the person but is no contact of its own: a case that came from a call of the
+    same person.
     """
 
     person: Person
@@ -42,11 +43,56 @@ def of_call(call: Call | None, rules: Rules) -> frozenset[Contact]:
     return frozenset(Contact(person, day) for person in call.people)
 
 
-def of_case(case: Case | None, rules: Rules) -> frozenset[Contact]:
-    """The contacts that a case tells of, on the day of its opening."""
+def of_case(case: Case | None, people_of_call: Collection[Person], rules: Rules) -> frozenset[Contact]:
+    """The contacts that a case tells of, on the day of its opening. `people_of_call`: persons of the call that it came from."""
     if case is None or case.person is None or case.opening is None:
         return frozenset()
-    return frozenset((Contact(case.person, None if case.by_call else rules.day(case.opening.at)),))
+    return frozenset((Contact(case.person, None if case.person in people_of_call else rules.day(case.opening.at)),))
+
+
+class OfCases:
+    """The contacts of cases: they lean on what the calls tell that the cases came from, whichever is known first."""
+
+    def __init__(self, rules: Rules) -> None:
+        """No cases."""
+        self._rules = rules
+        self._people: dict[str, tuple[Person, ...]] = {}  # by call, where it tells of any
+        self._cases: dict[str, dict[str, Case]] = {}  # by the call that they came from: those that tell of a person
+
+    def of_call(self, call: str) -> Iterable[str]:
+        """The cases that came from a call."""
+        return self._cases.get(call, ())
+
+    def call_tells(self, call: str, people: tuple[Person, ...]) -> tuple[list[Contact], list[Contact]]:
+        """A call tells of these persons now: the contacts of its cases that are none any more, and those that are new."""
+        were = self._people.get(call, ())
+        gone: list[Contact] = []
+        new: list[Contact] = []
+        if were != people:
+            for case in self._cases.get(call, {}).values():
+                gone += of_case(case, were, self._rules)
+                new += of_case(case, people, self._rules)
+            if people:
+                self._people[call] = people
+            else:
+                del self._people[call]
+        return gone, new
+
+    def change(self, id: str, before: Case | None, after: Case | None) -> tuple[frozenset[Contact], frozenset[Contact]]:
+        """A case is something else now (None: not there): its contacts that are none any more, and those that are new."""
+        gone, new = self._of(before), self._of(after)
+        if before and before.person is not None and before.call is not None:
+            cases = self._cases[before.call]
+            del cases[id]
+            if not cases:
+                del self._cases[before.call]
+        if after and after.person is not None and after.call is not None:
+            self._cases.setdefault(after.call, {})[id] = after
+        return gone, new
+
+    def _of(self, case: Case | None) -> frozenset[Contact]:
+        people = self._people.get(case.call, ()) if case and case.call is not None else ()
+        return of_case(case, people, self._rules)
 
 
 class People:

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from streams.clock import NEVER, SECOND, Micros, micros
 from streams.derive.call import derive_call
-from streams.derive.told import asks_into
 from streams.entries import Asks, Call
 from streams.events import Agency, Channel, ReferralResult, Source, UnitStatusCode
 from streams.programs import Listed, load
@@ -145,7 +144,8 @@ def call(
 ) -> Call:
     """Call A1, told in any order."""
     walk = sorted(said, key=place)
-    return derive_call("A1", walk, rules, PlainPast(rules, walk, others, statuses), into)
+    past = PlainPast(rules, walk, others, statuses)
+    return derive_call("A1", walk, rules, past, into, {"A1", "B1", "C1"}.__contains__)
 
 
 def facts(entry: Call, code: str) -> list[tuple[str | int, ...]]:
@@ -193,7 +193,7 @@ def test_a_call_from_its_receipt_to_its_close() -> None:
     }
     assert entry.case is not None
     assert (minute(entry.case.at), entry.case.team, entry.case.area) == (41, "ccr", "downtown")
-    assert entry.problems == ()
+    assert problems(entry) == []
 
 
 def test_a_call_that_was_just_received_waits() -> None:
@@ -211,6 +211,16 @@ def test_a_call_that_was_never_received_is_one_all_the_same() -> None:
     assert facts(entry, "received") == []
     assert problems(entry) == ["no_receipt"]
     assert "received_to_on_scene" not in seconds(entry)
+
+
+def test_as_a_call_goes_on_its_facts_are_only_added_to() -> None:
+    said = (*SERVED[:5], dispatched(11, "M2"), contact(12), on_scene(15, "M2"), *SERVED[5:])
+    before = call(said[0]).facts
+    for n in range(2, len(said) + 1):
+        after = call(*said[:n]).facts
+        # until a contact is told, the arrival stands for it
+        assert after[: len(before)] == before or said[n - 1] == contact(12)
+        before = after
 
 
 def test_an_entry_survives_its_record() -> None:
@@ -341,16 +351,33 @@ def test_a_merge_that_does_not_hold_hides_nothing_and_is_a_problem() -> None:
 
 def test_only_a_word_undoes_a_merge() -> None:
     said = (received(0), merged(5), dispatched(10), reopened(20))
-    assert asks_into(said[:3]) == ["B1"]
-    assert asks_into(said) == []
+    assert call(*said[:3], into="B1").state == "merged"
     entry = call(*said)
     assert (entry.state, minute(entry.since), len(facts(entry, "reopened"))) == ("open", 20, 1)
-    assert facts(entry, "merged") == []
+    assert (facts(entry, "merged"), problems(entry)) == ([], [])
     assert len(entry.responses) == 1, "what its units did is its own again"
 
 
-def test_the_latest_merge_is_asked_for_first() -> None:
-    assert asks_into([merged(1, "B1"), merged(2, "C1"), merged(3, "B1")]) == ["B1", "C1"]
+def test_of_several_merges_the_last_counts_and_the_first_ends_the_spell() -> None:
+    night = 11 * 60  # midnight
+    said = (received(0), merged(5, "C1"), closed(7), merged(night, "B1"), merged(night + 1, "unheard-of"))
+    entry = call(*said, into="B1")
+    assert facts(entry, "merged") == [(1, "downtown", 1)]
+    assert problems(entry) == ["merge_ignored"]
+    assert call(*said, reopened(night + 2)).spell == 1
+
+
+@pytest.mark.parametrize(("into", "undone_too"), [("A1", ["merge_ignored"]), ("unheard-of", [])])
+def test_a_merge_that_is_passed_over_ends_no_spell_also_where_it_was_undone(into: str, undone_too: list[str]) -> None:
+    entry = call(received(0), merged(5, into), dispatched(10))
+    assert (entry.state, problems(entry)) == ("open", ["merge_ignored"])
+    entry = call(received(0), merged(5, into), reopened(20))
+    assert (entry.spell, minute(entry.since), problems(entry)) == (0, 0, undone_too)
+
+
+def test_calls_that_are_merged_in_a_circle_are_not_merged() -> None:
+    entry = call(received(0), merged(4, "C1"), merged(5, "B1"), into=None)
+    assert (entry.state, problems(entry)) == ("open", ["merge_ignored", "merge_ignored"])
 
 
 # --- units on a call ----------------------------------------------------------------------------------------
@@ -374,6 +401,25 @@ def test_a_point_told_after_a_clear_goes_on_with_the_same_response() -> None:
     assert (minute(response.ends), response.ended, minute(response.cleared)) == (30, "cleared", 20)
     (response,) = call(received(0), dispatched(2), cleared(20), on_scene(25)).responses
     assert (response.ends, response.ended) == (NEVER, "works")
+
+
+def test_a_clear_after_the_end_is_told_and_no_more() -> None:
+    others = {"B1": [dispatched(8)]}
+    (response,) = call(received(0), dispatched(5), cleared(20), others=others).responses
+    assert (response.ended, minute(response.ends), minute(response.cleared)) == ("diverted", 8, 20)
+    (response,) = call(received(0), dispatched(5), cancelled(20), others=others).responses
+    assert (response.ended, minute(response.ends), minute(response.cancelled)) == ("diverted", 8, 20)
+    (response,) = call(received(0), dispatched(5), cleared(7), others=others).responses
+    assert (response.ended, minute(response.ends)) == ("cleared", 7), "it ended before the unit was sent elsewhere"
+    (response,) = call(received(0), dispatched(5), on_scene(10), cleared(20), cleared(30)).responses
+    assert (response.ended, minute(response.ends)) == ("cleared", 20)
+    (response,) = call(received(0), dispatched(5), cleared(20), on_scene(25), cleared(30), others=others).responses
+    assert (response.ended, minute(response.ends)) == ("cleared", 30), "its arrival resumed the response"
+
+
+def test_who_sets_out_after_a_clear_that_came_after_the_end_responds_anew() -> None:
+    entry = call(received(0), dispatched(5), cleared(20), en_route(30), others={"B1": [dispatched(8)]})
+    assert [(each.ended, minute(each.begins)) for each in entry.responses] == [("diverted", 5), ("works", 30)]
 
 
 def test_a_clear_before_all_else_belongs_to_the_response_that_follows() -> None:
@@ -690,6 +736,12 @@ def test_police(said: list[AnyOfCall], police: str, freed: int | None) -> None:
     assert facts(entry, "freed") == ([] if freed is None else [(0, freed * 60 * SECOND)])
 
 
+@pytest.mark.parametrize("left", [cleared, cancelled])
+def test_police_of_which_only_a_clear_is_told_were_cancelled(left: Any) -> None:
+    entry = call(received(0), left(9, "P1"), closed(30), rules=of_program(units={"P1": Listed(agency="police")}))
+    assert (facts(entry, "closed")[0][-2], entry.responses) == ("cancelled", ())
+
+
 def test_police_without_care() -> None:
     entry = call(received(0), on_scene(5, "P1", "police"), cleared(15, "P1"), closed(30, None))
     assert facts(entry, "closed")[0][-2] == "stayed"
@@ -749,7 +801,7 @@ def test_a_close_that_opens_a_case_without_a_team() -> None:
     none = of_program(teams=tuple(msgspec.structs.replace(team, areas=("sodo",)) for team in SEATTLE.teams))
     entry = call(received(0), closed(30, "services"), rules=none)
     assert entry.case is not None
-    assert (entry.case.team, problems(entry)) == (None, ["case_without_plan"])
+    assert entry.case.team is None
 
 
 def test_facts_are_of_the_local_day_of_what_they_count() -> None:
@@ -868,13 +920,23 @@ _statuses = st.lists(st.tuples(_times, _words), max_size=4).map(
 POLICE = of_program(units={"P1": Listed(agency="police")})
 
 
+def _merged_into(said: Sequence[AnyOfCall]) -> str | None:
+    """The call that a call is merged into: the last in the walk that was not undone, but for itself."""
+    into = None
+    for each in said:
+        if isinstance(each, Reopened):
+            into = None
+        elif isinstance(each, Merged) and each.into != "A1":
+            into = each.into
+    return into
+
+
 @given(said=_call, other=_call, statuses=_statuses, shuffle=st.randoms(use_true_random=False))
 @settings(deadline=None, max_examples=examples(250))
 def test_any_statements_make_a_call(
     said: list[AnyOfCall], other: list[AnyOfCall], statuses: list[Status], shuffle: Any
 ) -> None:
-    asked = asks_into(sorted(said, key=place))
-    into = next((each for each in asked if each == "B1"), None)
+    into = _merged_into(sorted(said, key=place))
     context: dict[str, Any] = {"others": {"B1": other}, "statuses": {"M1": statuses}, "rules": POLICE, "into": into}
     entry = call(*said, **context)
     mixed = list(said)

@@ -112,7 +112,7 @@ def case(
     before: Case | None = None,
     forgotten: dict[int, Micros] | None = None,
 ) -> Case:
-    found = derive_case(sorted(said, key=s.place), by_call, rules, forgotten or {}, before)
+    found = derive_case("K1", sorted(said, key=s.place), by_call, rules, forgotten or {}, before)
     assert found is not None
     return found
 
@@ -134,7 +134,7 @@ def facts(case: Case, code: str) -> list[tuple[Any, ...]]:
 
 
 def test_of_nothing_said_there_is_no_case() -> None:
-    assert derive_case([], None, RULES) is None
+    assert derive_case("K1", [], None, RULES) is None
 
 
 def test_a_call_opens_a_case_with_its_team_and_area() -> None:
@@ -146,7 +146,7 @@ def test_a_call_opens_a_case_with_its_team_and_area() -> None:
         "north",
         5,
     )
-    assert found.by_call
+    assert found.call == "K1"
     assert found.last_said == NOON
     assert [each.checkpoint for each in found.followups] == ["1d", "7d"]
     assert times(of(found)) == [6, 7, 9]
@@ -169,12 +169,32 @@ def test_codes_are_mapped_and_what_is_not_told_is_other() -> None:
 def test_case_opened_tells_how_a_case_of_a_call_began_too() -> None:
     found = case(opened(1, team="beta", kind="overdose"), by_call=by_call(person=5))
     assert found.opening == Opening(at(1), "overdose", "beta", "north", 5)
-    assert found.by_call
+    assert found.call == "K1"
 
 
-def test_a_case_that_names_its_call_is_no_contact_of_its_own() -> None:
-    assert case(opened(call="c1")).by_call
-    assert not case(opened()).by_call
+def test_a_case_whose_team_has_no_version_in_force_is_a_problem() -> None:
+    problem = [("case_without_plan", 1)]
+    assert facts(case(by_call=by_call(team=None)), "problem") == problem
+    assert facts(case(opened(team="nobody")), "problem") == problem
+    assert facts(case(opened(team="bare")), "problem") == [], "a plan without checkpoints is one"
+    early = rules(team("alpha", followups=PLAN, since="2026-04-08"))
+    assert case(opened(), rules=early).facts == (("problem", DAY_OF_NOON, "case_without_plan", 1),)
+    assert facts(case(opened(1), rules=early), "problem") == []
+    assert facts(case(attempt(1)), "problem") == [], "it was never opened"
+
+
+def test_a_team_that_is_gone_from_the_file_had_its_plan() -> None:
+    before = case(opened())
+    assert case(opened(), rules=rules(BETA), before=before).facts == before.facts == ()
+    early = rules(team("alpha", followups=PLAN, since="2026-04-08"))
+    before = case(opened(), rules=early)
+    assert facts(case(opened(), rules=rules(BETA), before=before), "problem") == [("case_without_plan", 1)]
+
+
+def test_a_case_came_from_the_call_that_opened_it_else_from_the_one_that_its_last_opening_names() -> None:
+    assert case(opened(call="c1"), opened(1), opened(2, call="c2"), opened(3)).call == "c2"
+    assert case(opened(call="c1"), by_call=by_call(-1)).call == "K1"
+    assert case(opened()).call is None
 
 
 def test_of_two_openings_the_plan_stays_that_of_the_first() -> None:
@@ -239,6 +259,13 @@ def test_the_later_of_completed_and_declined_holds() -> None:
     assert of(case(opened(), attempt(6, "declined"), attempt(5))).resolution == "declined"
 
 
+def test_of_attempts_that_say_the_same_one_after_the_other_the_first_tells_when_it_was_done() -> None:
+    found = of(case(opened(), attempt(5), attempt(5.5, "no_contact"), transferred(6), attempt(8)))
+    assert (found.resolution, found.at, found.team) == ("completed", at(5), "alpha")
+    found = of(case(opened(), attempt(5), attempt(6, "declined"), attempt(8)))
+    assert (found.resolution, found.at) == ("completed_late", at(8))
+
+
 def test_no_contact_never_undoes_what_was_completed() -> None:
     found = case(opened(), attempt(6), attempt(6.5, "no_contact"))
     assert (of(found).resolution, of(found).attempts) == ("completed", 2)
@@ -275,6 +302,7 @@ def test_visits_count_on_their_local_day_in_the_area_of_the_case() -> None:
 def test_unknown_codes_count_once_a_statement_that_tells_them() -> None:
     found = case(opened(team="zeta", area="moon"), opened(1, area="moon"), transferred(2, "zeta"))
     assert found.facts == (
+        ("problem", DAY_OF_NOON, "case_without_plan", 1),
         ("unmapped", DAY_OF_NOON, "team", 1),
         ("unmapped", DAY_OF_NOON, "area", 1),
         ("unmapped", DAY_OF_NOON + 1, "area", 1),
@@ -519,7 +547,7 @@ ASKED = st.none() | st.builds(
 @settings(max_examples=examples(300), deadline=None)
 @given(STATEMENTS, ASKED)
 def test_whatever_is_said_a_case_is_whole(said: list[s.Said], asked: Opening | None) -> None:
-    found = derive_case(said, asked, RULES)
+    found = derive_case("K1", said, asked, RULES)
     if found is None:
         assert not said
         assert asked is None
@@ -539,7 +567,7 @@ def test_whatever_is_said_a_case_is_whole(said: list[s.Said], asked: Opening | N
 @settings(max_examples=examples(200), deadline=None)
 @given(STATEMENTS, ASKED)
 def test_what_it_was_changes_nothing_while_the_file_has_all(said: list[s.Said], asked: Opening | None) -> None:
-    before = derive_case(said[: len(said) // 2], asked, RULES)
-    found = derive_case(said, asked, RULES)
-    assert derive_case(said, asked, RULES, before=before) == found
-    assert derive_case(said, asked, RULES, before=found) == found
+    before = derive_case("K1", said[: len(said) // 2], asked, RULES)
+    found = derive_case("K1", said, asked, RULES)
+    assert derive_case("K1", said, asked, RULES, before=before) == found
+    assert derive_case("K1", said, asked, RULES, before=found) == found

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.clock import DAY, Micros
-from streams.entries import Call
-from streams.views.people import KEPT_DAYS, WINDOWS, Contact, People, of_call, of_case
+from streams.entries import Call, Case
+from streams.views.people import KEPT_DAYS, WINDOWS, Contact, OfCases, People, of_call, of_case
 from tests.unit.examples import examples
 from tests.unit.test_derive_case import NOON, RULES, by_call, case, opened
 
@@ -51,10 +51,37 @@ def test_a_call_is_a_contact_on_the_day_on_which_it_began() -> None:
     assert of_call(call(people=()), RULES) == of_call(None, RULES) == frozenset()
 
 
-def test_a_case_is_a_contact_on_the_day_of_its_opening_unless_a_call_opened_it() -> None:
-    assert of_case(case(opened(person=7)), RULES) == {Contact(7, RULES.day(NOON))}
-    assert of_case(case(by_call=by_call(person=7)), RULES) == {Contact(7, None)}
-    assert of_case(case(opened()), RULES) == of_case(None, RULES) == frozenset()
+def test_a_case_is_a_contact_on_the_day_of_its_opening() -> None:
+    assert of_case(case(opened(person=7)), (), RULES) == {Contact(7, RULES.day(NOON))}
+    assert of_case(case(opened()), (), RULES) == of_case(None, (), RULES) == frozenset()
+
+
+def test_a_case_is_no_contact_of_its_own_where_its_call_tells_of_the_same_person() -> None:
+    assert of_case(case(by_call=by_call(person=7)), (7,), RULES) == {Contact(7, None)}
+    assert of_case(case(opened(person=7, call="c1")), (8,), RULES) == {Contact(7, RULES.day(NOON))}
+
+
+@given(st.permutations(("call", "case")))
+def test_call_and_case_may_come_and_go_in_any_order(order: list[str]) -> None:
+    named, elsewhere = case(opened(person=7, call="c1")), case(opened(person=7, call="c2"))
+    contacts, found = OfCases(RULES), People(RULES.day)
+    found.change((), {Contact(7, RULES.day(NOON) - 1), Contact(8, RULES.day(NOON) - 1)})
+
+    def change(what: str, before: Case | None, after: Case | None, people: tuple[int, ...]) -> None:
+        found.change(*(contacts.call_tells("c1", people) if what == "call" else contacts.change("k", before, after)))
+
+    for what in order:
+        change(what, None, named, (7,))
+    assert found.repeat(NOON)["30d",] == 0
+    change("call", None, None, (8,))
+    assert found.repeat(NOON)["30d",] == 1
+    change("call", None, None, (7,))
+    assert found.repeat(NOON)["30d",] == 0
+    change("case", named, elsewhere, ())
+    assert found.repeat(NOON)["30d",] == 1
+    for what in order:
+        change(what, elsewhere, None, ())
+    assert (found.served(), found.repeat(NOON)["30d",]) == (2, 0)
 
 
 # --- sums ----------------------------------------------------------------------------------------------------
