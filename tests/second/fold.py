@@ -47,7 +47,7 @@ def _response(call: Call, response: Response) -> dict[str, Any]:
     return {
         "unit": response.unit,
         "agency": call.agencies[response.unit],
-        "team": call.teams[response],
+        "team": call.teams[response.unit],
         "shown_from": response.shown_from,
         "ended": None if response.ending is None else (response.ending.at, response.ending.how),
         "cancelled": response.cancelled,
