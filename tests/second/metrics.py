@@ -104,6 +104,7 @@ def _count_calls(world: World, sheet: _Sheet) -> None:
 
 def _show_calls(world: World, sheet: _Sheet, now: datetime) -> None:
     program = world.program
+    since = program.days_before(now, HOURS_OF_DAYS)
     for call in world.calls.values():
         shown = stage(call, program, now)
         if shown is not None:
@@ -116,7 +117,6 @@ def _show_calls(world: World, sheet: _Sheet, now: datetime) -> None:
             sheet.add("care_calls_over_target", call.area, interval)
         if call.closed is not None and program.day(call.closed) == program.day(now):
             sheet.add("care_calls_today", call.team, call.area, call.outcome)
-        since = program.days_before(now, HOURS_OF_DAYS)
         if call.received is not None and call.closed is not None and since < call.received <= now:
             result = _of_the_week(call.result)
             if result is not None:
@@ -137,6 +137,8 @@ def _show_units(world: World, sheet: _Sheet, now: datetime) -> None:
     units = list(world.units.values())
     for unit in units:
         status = unit.shown(now)
+        if status is None:
+            continue
         if unit.is_stale(status, now):
             sheet.add("care_units_stale", status.team)
         else:
