@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from tests.second.entry import Call
 from tests.second.intervals import count_intervals
+from tests.second.merges import Merges
 from tests.second.names import OTHER, REASONS, SERVICES, UNRECORDED
 from tests.second.police import police_on
 from tests.second.program import Program, plain
@@ -32,17 +32,16 @@ class Calls:
         self._responses = responses
         self._teams = Teams(program, units)
 
-    def derive(
-        self, id: str, own: Sequence[Said], walk: list[Said], into: str | None, ignored: frozenset[Said]
-    ) -> Call:
+    def derive(self, id: str, own: Sequence[Said], walk: list[Said], found: Merges) -> Call:
         """`own`: what was said of this call; `walk`: what counts for it, other calls' work included."""
+        into = found.into.get(id)
         program = self._program
         receipts = [said for said in own if said.type == "call_received"]
         received = receipts[0].at if receipts else None
         scheduled_for = last_told(own, "scheduled_for")
         # Never empty: a merged call keeps at least its merge.
         first = walk[0].at
-        spells = spells_of(first, walk, receipts[0] if receipts else None, ignored)
+        spells = spells_of(first, walk, receipts[0] if receipts else None, found.passed_over)
         since = scheduled_for or eligible_again(own) or received or first
         call = Call(
             id=id,
@@ -65,9 +64,10 @@ class Calls:
         call.reopened = len(spells) - 1
         call.person = last_told(own, "person")
         call.involuntary = bool(last_told(own, "involuntary"))
-        call.teams = {response: self._teams.of_response(response) for response in call.responses}
+        call.teams = self._teams.of_units(walk)
         if into is not None:
-            call.merged = next(said.at for said in reversed(own) if said.type == "call_merged" and said not in ignored)
+            counts = [said for said in own if said.type == "call_merged" and said not in found.passed_over]
+            call.merged = counts[-1].at
         call.team = self._teams.of_call(call)
         self._close(call)
         self._serve(call)
@@ -75,7 +75,7 @@ class Calls:
         call.police, call.freed = police_on(call, program)
         count_intervals(call, self._teams, program)
         self._count_things(call)
-        self._find_problems(call, receipts, own, ignored)
+        self._find_problems(call, receipts, own, found)
         return call
 
     # Close, served, result
@@ -154,28 +154,29 @@ class Calls:
             ways = [point for point in response.points if point.type in ("unit_transporting", "unit_at_destination")]
             if ways:
                 destination = program.label("destination", last_told(ways, "destination"))
-                call.transports.append((call.teams[response], destination))
+                call.transports.append((call.teams[response.unit], destination))
             if response.ending is not None and response.ending.how == "diverted":
-                call.diverted.append(call.teams[response])
-        referred: dict[tuple[str, Any], str] = {}
+                call.diverted.append(call.teams[response.unit])
+        referred: dict[tuple[str, str], str] = {}
         for said in call.walk:
             if said.type == "referral_made":
-                service = program.label("service", said.told["service"])
-                referred[service, said.told.get("partner")] = service
+                code = said.told["service"]
+                label = program.label("service", code)
+                # Two services that the program does not know are two.
+                service = label if program.knows("service", code) else f"? {plain(code)}"
+                referred[service, plain(said.told.get("partner", ""))] = label
         call.referrals = list(referred.values())
 
-    def _find_problems(
-        self, call: Call, receipts: Sequence[Said], own: Sequence[Said], ignored: frozenset[Said]
-    ) -> None:
+    def _find_problems(self, call: Call, receipts: Sequence[Said], own: Sequence[Said], found: Merges) -> None:
         closes = [said for said in own if said.type == "call_closed"]
         if receipts and closes and closes[0].place() < receipts[0].place():
             call.problems.append("closed_before_received")
-        if not receipts:
+        if not receipts and call.into is None:
             call.problems.append("no_receipt")
         if call.closed is not None and call.outcome == UNRECORDED:
             call.problems.append("unrecorded_outcome")
-        call.problems += ["merge_ignored" for said in own if said in ignored]
+        call.problems += ["merge_ignored" for said in own if said in found.problems]
         for response in call.responses:
-            # Rank 3: on scene at another call.
-            if response.any_told("unit_on_scene") and response.ending is not None and response.ending.rank == 3:
+            ending = response.ending
+            if response.any_told("unit_on_scene") and ending is not None and ending.how == "on_scene_elsewhere":
                 call.problems.append("unit_on_two_scenes")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tests.second.entry import Call
-from tests.second.names import NONE, PLACE
+from tests.second.names import NONE, OTHER, PLACE
 from tests.second.program import Checkpoint, Program, plain
 from tests.second.statements import Said, last_told
 
@@ -28,7 +28,7 @@ class Followup:
     result: str | None = None
     resolved: Place | None = None
     superseded: bool = False
-    team: str = NONE
+    team: str = OTHER
 
     def state(self, now: datetime) -> str:
         """The state of one that is not resolved."""
@@ -73,7 +73,7 @@ class Case:
 
     def team_at(self, place: Place) -> str:
         """The team that has the case at a place in its walk; before any was told, the first."""
-        found = self.teams[0][1] if self.teams else NONE
+        found = self.teams[0][1] if self.teams else OTHER
         for told, team in self.teams:
             if told <= place:
                 found = team
@@ -89,21 +89,30 @@ def derive(id: str, walk: Sequence[Said], call: Call | None, named: Call | None,
     case = Case(
         id=id,
         kind=last_told(openings, "kind") or "encounter",
-        area=program.label("area", area) if area is not None else (call.area if call is not None else NONE),
+        area=program.label("area", area) if area is not None else (call.area if call is not None else OTHER),
         person=last_told(openings, "person") or (call.person if call is not None else None),
         opened=None,
     )
-    if call is not None:
+    team, kind = OTHER, "encounter"
+    opening: Place | None = None
+    if openings:
+        # How it began tells `case_opened`, whatever the call's close says.
+        opening, team = openings[0].place(), program.label("team", openings[0].told["team"])
+        kind = openings[0].told["kind"]
+    elif call is not None:
         assert call.closed is not None
-        case.teams.append(((call.closed, PLACE["case_opened"], "", id), _team_of(call, program)))
+        # What is said at the very time at which a call closes comes after the case that it opens.
+        opening, team = (call.closed, -1, "", id), _team_of(call, program)
+        case.teams.append((opening, team))
     for said in walk:
         if said.type in ("case_opened", "case_transferred"):
             case.teams.append((said.place(), program.label("team", said.told["team"])))
-    case.opened, team = _opening(case, walk, openings, call, program)
     case.teams.sort()
-    source = call or named
-    case.of_a_call = source is not None and source.person == case.person
-    _plan(case, team, walk, program)
+    if opening is not None:
+        case.opened = opening[0]
+        case.closed = _closed(walk, opening)
+    case.of_a_call = any(of is not None and of.person == case.person for of in (call, named))
+    _plan(case, team, kind, walk, program)
     for said in walk:
         if said.type == "followup_attempted":
             _attempt(case, said, program)
@@ -117,23 +126,15 @@ def derive(id: str, walk: Sequence[Said], call: Call | None, named: Call | None,
 
 
 def _team_of(call: Call, program: Program) -> str:
-    if call.team != NONE or call.closed is None:
+    assert call.closed is not None
+    if call.team not in (NONE, OTHER):
         return call.team
-    return program.first_covering(call.area, program.day(call.closed)) or NONE
+    return program.first_covering(call.area, program.day(call.closed)) or OTHER
 
 
-def _opening(
-    case: Case, walk: Sequence[Said], openings: Sequence[Said], call: Call | None, program: Program
-) -> tuple[datetime | None, str]:
-    """When the case was opened and by which team's plan; notes on the way when it was closed and opened again."""
-    by_call = None if call is None else call.closed
-    began, team = by_call, NONE if call is None else _team_of(call, program)
-    if openings and not _closed_between(walk, by_call, openings[0]):
-        began, team = openings[0].at, program.label("team", openings[0].told["team"])
-    if began is None:
-        return None, team
-    # What is said at the very time at which a call closes comes after the case that it opens.
-    opening = openings[0].place() if openings and began == openings[0].at else (began, -1, "", "")
+def _closed(walk: Sequence[Said], opening: Place) -> list[tuple[datetime, datetime | None]]:
+    """From each close after the opening to the reopening after it."""
+    found: list[tuple[datetime, datetime | None]] = []
     closed_at: datetime | None = None
     for said in walk:
         if said.place() <= opening:
@@ -141,30 +142,17 @@ def _opening(
         if said.type == "case_closed" and closed_at is None:
             closed_at = said.at
         elif said.type in ("case_opened", "case_reopened") and closed_at is not None:
-            case.closed.append((closed_at, said.at))
+            found.append((closed_at, said.at))
             closed_at = None
     if closed_at is not None:
-        case.closed.append((closed_at, None))
-    return began, team
+        found.append((closed_at, None))
+    return found
 
 
-def _closed_between(walk: Sequence[Said], by_call: datetime | None, opening: Said) -> bool:
-    """Whether a call opened the case, and it was closed by the time of its first `case_opened`."""
-    if by_call is None:
-        return False
-    closed = False
-    for said in walk:
-        if said.place() >= opening.place():
-            break
-        if said.at >= by_call and said.type in ("case_closed", "case_reopened"):
-            closed = said.type == "case_closed"
-    return closed
-
-
-def _plan(case: Case, team: str, walk: Sequence[Said], program: Program) -> None:
+def _plan(case: Case, team: str, kind: str, walk: Sequence[Said], program: Program) -> None:
     if case.opened is None:
         return
-    points = program.plan(team, case.kind, case.opened)
+    points = program.plan(team, kind, case.opened)
     if points is None:
         case.without_plan = True
         return
@@ -174,12 +162,14 @@ def _plan(case: Case, team: str, walk: Sequence[Said], program: Program) -> None
 
 def _followup(opened: datetime, point: Checkpoint, walk: Sequence[Said], program: Program) -> Followup:
     opens, due, lapses = (program.later(opened, text) for text in (point.opens, point.due, point.lapses))
+    due = max(opens, due)  # a day of 23 hours must not put 1 day before 24 hours
+    lapses = max(due, lapses)
     gap = lapses - due
     about = [said for said in walk if plain(said.told.get("followup", "")) == plain(point.id)]
     for said in about:
         if said.type == "followup_rescheduled":
             due = said.told["due"]
-            lapses = said.told.get("lapses", due + gap)
+            lapses = max(due, said.told.get("lapses", due + gap))
     followup = Followup(point.id, min(opens, due), due, lapses, point.per_person)
     for said in about:
         if said.type == "followup_attempted" and said.told["result"] != "no_contact":
@@ -211,22 +201,20 @@ def _attempt(case: Case, said: Said, program: Program) -> None:
 
 def supersede(cases: Iterable[Case]) -> None:
     """Of the cases of one person only the newest owes a checkpoint that is owed once a person."""
-    newest: dict[tuple[str, str], Case] = {}
-    everyone = list(cases)
+    everyone = [case for case in cases if case.person is not None and case.opened is not None]
     for case in everyone:
         for followup in case.followups:
-            if followup.per_person and case.person is not None:
-                key = case.person, followup.id
-                other = newest.get(key)
-                if other is None or _age(other) < _age(case):
-                    newest[key] = case
-    for case in everyone:
-        for followup in case.followups:
-            if followup.per_person and case.person is not None:
-                newer = newest[case.person, followup.id]
-                opened = newer.opened
-                if newer is not case and opened is not None:
-                    followup.superseded = _owed_at(followup, opened)
+            newer = [
+                _age(other)
+                for other in everyone
+                if other.person == case.person and _age(case) < _age(other) and _owes_once(other, followup.id)
+            ]
+            if followup.per_person and newer:
+                followup.superseded = _owed_at(followup, min(newer)[0])
+
+
+def _owes_once(case: Case, checkpoint: str) -> bool:
+    return any(followup.per_person and followup.id == checkpoint for followup in case.followups)
 
 
 def _owed_at(followup: Followup, at: datetime) -> bool:

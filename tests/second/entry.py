@@ -32,7 +32,8 @@ class Call:
     responses: list[Response]
     agencies: dict[str, str]
     team: str = NONE
-    teams: dict[Response, str] = field(default_factory=dict)
+    #: By unit.
+    teams: dict[str, str] = field(default_factory=dict)
     #: Labels of the last close; a call that was never closed has none.
     closed: datetime | None = None
     outcome: str = UNRECORDED

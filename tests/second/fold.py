@@ -47,7 +47,7 @@ def _response(call: Call, response: Response) -> dict[str, Any]:
     return {
         "unit": response.unit,
         "agency": call.agencies[response.unit],
-        "team": call.teams[response],
+        "team": call.teams[response.unit],
         "shown_from": response.shown_from,
         "ended": None if response.ending is None else (response.ending.at, response.ending.how),
         "cancelled": response.cancelled,
@@ -56,12 +56,14 @@ def _response(call: Call, response: Response) -> dict[str, Any]:
 
 
 def unit(events: Sequence[dict[str, Any]], text: str, now: datetime, id: str) -> dict[str, Any] | None:
-    """What one unit is; None where nothing that holds is said of it."""
+    """What one unit is; None where nothing that holds is said of it, or none of its statuses holds yet."""
     all = world(events, [(now, text)])
     found = all.units.get(all.program.unit(id))
     if found is None:
         return None
     shown = found.shown(now)
+    if shown is None:
+        return None
     return {
         "status": shown.status,
         "team": shown.team,

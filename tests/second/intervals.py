@@ -26,7 +26,7 @@ def count_intervals(call: Call, teams: Teams, program: Program) -> None:
         ):
             if name == "en_route_to_on_scene" and response.any_told("unit_staged"):
                 continue
-            _interval(call, name, call.teams[response], response.told(begin), response.told(end))
+            _interval(call, name, call.teams[response.unit], response.told(begin), response.told(end))
 
 
 def _of_the_call(call: Call, teams: Teams, program: Program) -> None:
@@ -36,7 +36,7 @@ def _of_the_call(call: Call, teams: Teams, program: Program) -> None:
     if arrival is not None:
         at, response = arrival
         name = "dispatched_to_on_scene"
-        _interval(call, name, call.teams[response], response.told("unit_dispatched"), at)
+        _interval(call, name, call.teams[response.unit], response.told("unit_dispatched"), at)
     if call.received is None or call.source == "self" or call.scheduled_for is not None:
         return
     if arrival is not None and call.received - MINUTE <= arrival[0] <= call.received:
@@ -44,14 +44,14 @@ def _of_the_call(call: Call, teams: Teams, program: Program) -> None:
     for word, found in (("dispatched", dispatch), ("on_scene", arrival)):
         if found is not None:
             at, response = found
-            _interval(call, f"received_to_{word}", call.teams[response], call.received, at)
-            _interval(call, f"eligible_to_{word}", call.teams[response], call.eligible_since, at)
+            _interval(call, f"received_to_{word}", call.teams[response.unit], call.received, at)
+            _interval(call, f"eligible_to_{word}", call.teams[response.unit], call.eligible_since, at)
     told = contacts(call, spell, program)
     if told:
         team = teams.of_contact(call, told[0]) or call.team
         _interval(call, "received_to_contact", team, call.received, told[0].at)
     elif arrival is not None:
-        _interval(call, "received_to_contact", call.teams[arrival[1]], call.received, arrival[0])
+        _interval(call, "received_to_contact", call.teams[arrival[1].unit], call.received, arrival[0])
 
 
 def _first_point(call: Call, walk: Sequence[Said], type: str) -> tuple[datetime, Response] | None:

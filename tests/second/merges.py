@@ -11,10 +11,13 @@ from tests.second.statements import Said
 
 @dataclass(frozen=True)
 class Merges:
-    """`into`: call -> the call it is merged into, directly. `ignored`: merge statements that hide nothing."""
+    """`into`: call -> the call it is merged into, directly. `passed_over`: merge statements that hide nothing; `problems`:
+    those of them that are a data problem.
+    """
 
     into: dict[str, str]
-    ignored: frozenset[Said]
+    passed_over: frozenset[Said]
+    problems: frozenset[Said]
 
     def counts_for(self, call: str) -> str:
         """The call that what was done on this one counts for: the last of the chain."""
@@ -26,25 +29,30 @@ class Merges:
 def merges(calls: Mapping[str, Sequence[Said]]) -> Merges:
     into: dict[str, str] = {}
     standing: dict[str, list[Said]] = {}
-    ignored: set[Said] = set()
+    passed_over: set[Said] = set()
+    problems: set[Said] = set()
     for call, walk in calls.items():
         stands: list[Said] = []
-        for said in walk:
-            if said.type == "call_reopened":
-                stands = []
-            elif said.type == "call_merged":
-                if said.told["into"] == call or said.told["into"] not in calls:
-                    ignored.add(said)
-                else:
-                    stands.append(said)
+        for index, said in enumerate(walk):
+            if said.type != "call_merged":
+                continue
+            undone = any(later.type == "call_reopened" for later in walk[index:])
+            itself = said.told["into"] == call
+            if itself or said.told["into"] not in calls:
+                passed_over.add(said)
+                if itself or not undone:
+                    problems.add(said)
+            elif not undone:
+                stands.append(said)
         if stands:
             into[call], standing[call] = stands[-1].told["into"], stands
     for call in [call for call in into if _in_circle(call, into)]:
-        ignored.update(standing[call])
+        passed_over.update(standing[call])
+        problems.update(standing[call])
     for call in standing:
-        if standing[call][-1] in ignored:
+        if standing[call][-1] in passed_over:
             del into[call]
-    return Merges(into, frozenset(ignored))
+    return Merges(into, frozenset(passed_over), frozenset(problems))
 
 
 def _in_circle(call: str, into: Mapping[str, str]) -> bool:

@@ -15,7 +15,7 @@ from tests.second.world import World
 Values = dict[str, dict[tuple[str, ...], float | tuple[float, ...]]]
 
 WINDOWS = (("7d", timedelta(days=7)), ("30d", timedelta(days=30)))
-HOURS_OF = timedelta(days=28)
+HOURS_OF_DAYS = 28
 
 
 class _Sheet:
@@ -104,6 +104,7 @@ def _count_calls(world: World, sheet: _Sheet) -> None:
 
 def _show_calls(world: World, sheet: _Sheet, now: datetime) -> None:
     program = world.program
+    since = program.days_before(now, HOURS_OF_DAYS)
     for call in world.calls.values():
         shown = stage(call, program, now)
         if shown is not None:
@@ -116,7 +117,7 @@ def _show_calls(world: World, sheet: _Sheet, now: datetime) -> None:
             sheet.add("care_calls_over_target", call.area, interval)
         if call.closed is not None and program.day(call.closed) == program.day(now):
             sheet.add("care_calls_today", call.team, call.area, call.outcome)
-        if call.received is not None and call.closed is not None and now - HOURS_OF < call.received <= now:
+        if call.received is not None and call.closed is not None and since < call.received <= now:
             result = _of_the_week(call.result)
             if result is not None:
                 local = program.local(call.received)
@@ -136,6 +137,8 @@ def _show_units(world: World, sheet: _Sheet, now: datetime) -> None:
     units = list(world.units.values())
     for unit in units:
         status = unit.shown(now)
+        if status is None:
+            continue
         if unit.is_stale(status, now):
             sheet.add("care_units_stale", status.team)
         else:
@@ -185,7 +188,7 @@ def _show_people(world: World, sheet: _Sheet, now: datetime) -> None:
     days: dict[str, set[int]] = {}
     for call in world.calls.values():
         if call.person is not None:
-            day = world.program.day(call.received or call.walk[0].at)
+            day = world.program.day(call.received or call.eligible_since)
             days.setdefault(call.person, set()).add(day.toordinal())
     for case in world.cases.values():
         if case.person is not None:

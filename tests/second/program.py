@@ -199,8 +199,19 @@ class Program:
         return self.local(at).date()
 
     def at_local(self, day: date, clock: time) -> datetime:
-        """A local time: of one that there is twice the first, of one that there is not an hour later."""
-        return datetime.combine(day, clock, tzinfo=self.zone).astimezone(UTC)
+        """A local time: of one that there is twice the first, of one that is skipped the moment of the skip."""
+        shown = datetime.combine(day, clock)
+        at = shown.replace(tzinfo=self.zone).astimezone(UTC)
+        if self.local(at).replace(tzinfo=None) == shown:
+            return at
+        at = at.replace(second=0, microsecond=0) - timedelta(hours=3)
+        while self.local(at).replace(tzinfo=None) < shown:
+            at += timedelta(minutes=1)
+        return at
+
+    def days_before(self, at: datetime, days: int) -> datetime:
+        """When the clock on the wall showed the same so many days before."""
+        return (self.local(at).replace(fold=0) - timedelta(days=days)).astimezone(UTC)
 
     def later(self, at: datetime, text: str) -> datetime:
         """A time of a plan: days go by the clock on the wall, hours and less as they pass."""

@@ -32,7 +32,7 @@ def eligible_again(own: Sequence[Said]) -> datetime | None:
     return None
 
 
-def spells_of(first: datetime, walk: Sequence[Said], receipt: Said | None, ignored: frozenset[Said]) -> list[Spell]:
+def spells_of(first: datetime, walk: Sequence[Said], receipt: Said | None, passed_over: frozenset[Said]) -> list[Spell]:
     spells = [Spell(first)]
     merged = False
     for said in walk:
@@ -40,7 +40,7 @@ def spells_of(first: datetime, walk: Sequence[Said], receipt: Said | None, ignor
         if said.type == "call_closed":
             spell.closes.append(said)
             spell.ends = said.at if spell.ends is None else spell.ends
-        elif said.type == "call_merged" and said not in ignored:
+        elif said.type == "call_merged" and said not in passed_over:
             merged = True
             spell.ends = said.at if spell.ends is None else spell.ends
         elif spell.ends is not None and _reopens(said, spell, merged, receipt):

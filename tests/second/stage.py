@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from tests.second.entry import Call
 from tests.second.program import Program
-from tests.second.work import Response
+from tests.second.teams import contacts
+from tests.second.work import REACHED, Response
 
 #: The furthest of these that a response has told is its stage.
 FURTHEST = (
@@ -20,7 +21,7 @@ ON_THE_WAY = ("dispatched", "en_route", "staged")
 AFTER_EN_ROUTE = ("unit_staged", "unit_on_scene", "contact_made", "unit_transporting", "unit_at_destination")
 AFTER_STAGED = AFTER_EN_ROUTE[1:]
 TO_DISPATCH = ("received_to_dispatched", "eligible_to_dispatched")
-TO_ARRIVAL = ("received_to_on_scene", "eligible_to_on_scene", "received_to_contact")
+TO_ARRIVAL = ("received_to_on_scene", "eligible_to_on_scene")
 
 
 def stage(call: Call, program: Program, now: datetime) -> str | None:
@@ -65,33 +66,44 @@ def missed(call: Call, program: Program, now: datetime) -> set[str]:
         if since is not None and target is not None and now - since > target:
             found.add(interval)
 
-    if waits(call, program, now) or at in ON_THE_WAY:
+    told = contacts(call, call.spells[-1].walk, program)
+    met = any(said.told.get("channel", "in_person") == "in_person" for said in told)
+    sent = met or any(_tells_here(call, response, REACHED) or response.ending is None for response in call.care())
+    arrived = met or any(_arrived(call, response) for response in call.care())
+    waiting = waits(call, program, now)
+    if waiting or at in ON_THE_WAY:
+        open: tuple[str, ...] = TO_DISPATCH if waiting and not sent else ()
+        if not arrived:
+            open = (*open, *TO_ARRIVAL, *(() if told else ("received_to_contact",)))
         day = program.day(call.waits_since)
-        dispatched = any(_counts(call, response, now) for response in call.care())
-        for interval in TO_ARRIVAL if dispatched else (*TO_DISPATCH, *TO_ARRIVAL):
+        for interval in open:
             look(interval, call.waits_since, program.call_target(interval, call.area, day))
-    arrived = call.served_in_spell
     for response in call.care():
         if response.works(now):
             day = program.day(response.first)
             for interval, since in _running(response, arrived).items():
-                look(interval, since, program.team_target(interval, call.teams[response], day))
+                look(interval, since, program.team_target(interval, call.teams[response.unit], day))
     return found
 
 
-def _counts(call: Call, response: Response, now: datetime) -> bool:
-    """Whether a response ends the wait for a dispatch: of this spell or still going on, and not taken away."""
-    if response.ended(now):
-        return response.reached and any(point in call.spells[-1].walk for point in response.points)
-    return True
+def _tells_here(call: Call, response: Response, types: tuple[str, ...]) -> bool:
+    """Whether one of these points is told in this spell."""
+    return any(point.type in types and point in call.spells[-1].walk for point in response.points)
+
+
+def _arrived(call: Call, response: Response) -> bool:
+    """Whether a unit arrived in this spell, or arrived before and is still there."""
+    if response.ending is None:
+        return response.any_told(*AFTER_STAGED)
+    return _tells_here(call, response, AFTER_STAGED)
 
 
 def _running(response: Response, arrived: bool) -> dict[str, datetime | None]:
     """Intervals of a response that have begun and not ended; a later point ends the wait for an earlier one."""
-    running: dict[str, datetime | None] = {
-        "dispatched_to_cleared": response.told("unit_dispatched"),
-        "on_scene_to_cleared": response.told("unit_on_scene"),
-    }
+    running: dict[str, datetime | None] = {}
+    if response.told("unit_cleared") is None:
+        running["dispatched_to_cleared"] = response.told("unit_dispatched")
+        running["on_scene_to_cleared"] = response.told("unit_on_scene")
     if not response.any_told("unit_en_route", *AFTER_EN_ROUTE):
         running["dispatched_to_en_route"] = response.told("unit_dispatched")
     if not response.any_told(*AFTER_EN_ROUTE):

@@ -74,11 +74,11 @@ class Unit:
                 team = status.team
         return team
 
-    def shown(self, now: datetime) -> Status:
-        """The status with the latest time holds, also where that is a little ahead of the clock."""
-        latest = max(now, self.statuses[-1].at)
-        status = self.holding(latest)
-        return self.statuses[0] if status is None else status
+    def shown(self, now: datetime) -> Status | None:
+        """The status with the latest time holds, also where that is a little ahead of the clock; None: none holds yet, as
+        its first is an off duty that waits for the end of its work.
+        """
+        return self.holding(max(now, self.statuses[-1].at))
 
     def spans(self) -> list[Span]:
         """Statuses one after the other, each cut where it is stale."""
@@ -116,7 +116,7 @@ def _passed(begin: datetime, end: datetime | None, now: datetime) -> timedelta:
 
 def staffing(units: Sequence[Unit], program: Program, now: datetime) -> dict[tuple[str, str], float]:
     """Team and what -> unit-seconds from the program's first status to now (the contract, section 3, Staffing)."""
-    first = min((status.at for unit in units for status in unit.statuses), default=now)
+    first = min((span.begin for unit in units for span in unit.spans()), default=now)
     teams = dict.fromkeys([*program.teams, *(status.team for unit in units for status in unit.statuses)])
     total: dict[tuple[str, str], float] = {}
     if first >= now:

@@ -10,7 +10,7 @@ from tests.second.names import NONE, OTHER
 from tests.second.program import Program
 from tests.second.statements import Said, last_told
 from tests.second.statuses import Unit
-from tests.second.work import Response, is_point
+from tests.second.work import is_point
 
 
 class Teams:
@@ -32,7 +32,21 @@ class Teams:
                 found[unit] = said.told["agency"]
         return found
 
-    def of_unit(self, unit: str, at: datetime) -> str:
+    def of_units(self, walk: Sequence[Said]) -> dict[str, str]:
+        """The team of each unit that a call's walk names."""
+        named: dict[str, list[Said]] = {}
+        for said in walk:
+            if "unit" in said.told:
+                named.setdefault(self._program.unit(said.told["unit"]), []).append(said)
+        found: dict[str, str] = {}
+        for unit, there in named.items():
+            team = last_told([said for said in there if said.type == "unit_dispatched"], "team")
+            # A unit that only phoned has no point there.
+            points = [said for said in there if is_point(said)] or there
+            found[unit] = self._not_told(unit, points[0].at) if team is None else self._program.label("team", team)
+        return found
+
+    def _not_told(self, unit: str, at: datetime) -> str:
         """The team of a unit that no dispatch tells."""
         listed = self._program.listed(unit)
         if listed is not None and listed.team is not None:
@@ -40,32 +54,18 @@ class Teams:
         team = self._units[unit].team_at(at) if unit in self._units else None
         return OTHER if team is None else team
 
-    def of_response(self, response: Response) -> str:
-        team = last_told([point for point in response.points if point.type == "unit_dispatched"], "team")
-        if team is not None:
-            return self._program.label("team", team)
-        return self.of_unit(response.unit, response.first)
-
-    def of_unit_on(self, call: Call, unit: str, at: datetime) -> str:
-        """The team of a unit on the call at a time: of its response then, else of its first."""
-        responses = [response for response in call.responses if response.unit == unit]
-        before = [response for response in responses if response.first <= at]
-        if responses:
-            return call.teams[before[-1] if before else responses[0]]
-        return self.of_unit(unit, at)
-
     def of_contact(self, call: Call, contact: Said) -> str | None:
         if "team" in contact.told:
             return self._program.label("team", contact.told["team"])
         if "unit" in contact.told:
-            return self.of_unit_on(call, self._program.unit(contact.told["unit"]), contact.at)
+            return call.teams[self._program.unit(contact.told["unit"])]
         return None
 
     def of_call(self, call: Call) -> str:
         care = call.care()
         for points in (("unit_on_scene",), ("unit_transporting", "unit_at_destination"), ("contact_made",)):
             first = [
-                (point.at, response.unit, call.teams[response])
+                (point.at, response.unit, call.teams[response.unit])
                 for response in care
                 for point in response.points
                 if point.type in points
@@ -77,7 +77,7 @@ class Teams:
             if team is not None:
                 return team
         sent = [
-            (response.told("unit_dispatched") or response.first, response.unit, call.teams[response])
+            (response.told("unit_dispatched") or response.first, response.unit, call.teams[response.unit])
             for response in care
             if not response.cancelled
         ]

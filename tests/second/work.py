@@ -16,14 +16,31 @@ BEGINS = ("unit_dispatched", "unit_en_route")
 
 @dataclass(frozen=True, order=True)
 class Ending:
-    """What ends a unit's work on a call; of equal times the first of the ranks holds."""
+    """What ends a unit's work on a call; of equal times the first of the ranks holds. `by`: the other call that tells it."""
 
     at: datetime
     rank: int
     how: str
+    by: str = ""
 
 
-CLEARED, CANCELLED, EN_ROUTE_ELSEWHERE, ON_SCENE_ELSEWHERE, DIVERTED, AVAILABLE, OFF_DUTY = range(7)
+CLEARED, CANCELLED, ON_SCENE_ELSEWHERE, EN_ROUTE_ELSEWHERE, DIVERTED, AVAILABLE, OFF_DUTY = range(7)
+
+
+@dataclass(frozen=True)
+class Stacked:
+    """Work that waits for the end of other work. `until` None: for ever."""
+
+    until: datetime | None
+    leaving: frozenset[str]
+
+    def outlasts(self, ending: Ending) -> bool:
+        """Whether this work goes on in spite of what would end it."""
+        if ending.how == "off_duty":
+            return False
+        if self.until is None or ending.at < self.until:
+            return True
+        return ending.at == self.until and (ending.how == "available" or ending.by in self.leaving)
 
 
 @dataclass(eq=False)
@@ -36,6 +53,8 @@ class Response:
     #: The first point but for a clear that came before all others.
     first: datetime
     last: datetime
+    #: Sent while the unit had reached other calls and worked there: until then, and those that it leaves then.
+    stacked: Stacked | None = None
     ending: Ending | None = None
     shown_from: datetime | None = None
 
@@ -51,22 +70,19 @@ class Response:
         return self.any_told(*REACHED)
 
     @property
+    def only_sent(self) -> bool:
+        """Whether nothing but its dispatch is told, an early clear aside."""
+        return all(point.type == "unit_dispatched" for point in self.points if point.at >= self.first)
+
+    @property
     def cancelled(self) -> bool:
         """Sent away before it reached the call."""
         return self.any_told("unit_cancelled") and not self.reached
-
-    @property
-    def taken_away(self) -> bool:
-        """Ended before it reached the call."""
-        return self.ending is not None and not self.reached
 
     def works(self, now: datetime) -> bool:
         """Whether this work is shown now."""
         begun = self.shown_from is not None and self.shown_from <= now
         return begun and (self.ending is None or now < self.ending.at)
-
-    def ended(self, now: datetime) -> bool:
-        return self.ending is not None and self.ending.at <= now
 
 
 def is_point(said: Said) -> bool:
@@ -87,7 +103,10 @@ class Work:
         self._reached = {
             call: list(_reached_spans(self._split(call, points[call], dispatches=False))) for call in points
         }
-        self.responses = {call: self._shown(call, self._split(call, points[call], dispatches=True)) for call in points}
+        self.responses = {call: self._split(call, points[call], dispatches=True) for call in points}
+        for responses in self.responses.values():
+            for response in responses:
+                response.shown_from = _shown_from(response)
 
     def leaves(self, at: datetime, but: str | None = None) -> datetime | None:
         """The first moment from a time on at which no work stands that has reached a call; None: never."""
@@ -108,6 +127,13 @@ class Work:
         """Whether at this time the unit has reached another call, and works there."""
         return any(begin <= at and (end is None or at < end) for begin, end in self._spans(call))
 
+    def _waits(self, call: str, at: datetime) -> Stacked:
+        until = self.leaves(at, but=call)
+        leaving = {
+            other for other, spans in self._reached.items() for _, end in spans if other != call and end == until
+        }
+        return Stacked(until, frozenset(leaving))
+
     def _endings(self, call: str, reached: bool, dispatches: bool) -> Iterator[Ending]:
         """All that is told elsewhere and ends work on the call."""
         for other, points in self._points.items():
@@ -115,16 +141,16 @@ class Work:
                 continue
             for point in points:
                 if point.type == "unit_en_route":
-                    yield Ending(point.at, EN_ROUTE_ELSEWHERE, "other_call")
+                    yield Ending(point.at, EN_ROUTE_ELSEWHERE, "elsewhere", other)
                 elif point.type == "unit_on_scene":
-                    yield Ending(point.at, ON_SCENE_ELSEWHERE, "other_call")
+                    yield Ending(point.at, ON_SCENE_ELSEWHERE, "on_scene_elsewhere", other)
                 elif (
                     point.type == "unit_dispatched"
                     and dispatches
                     and not reached
                     and not self._stacked(other, point.at)
                 ):
-                    yield Ending(point.at, DIVERTED, "diverted")
+                    yield Ending(point.at, DIVERTED, "diverted", other)
         for said in self._statuses:
             if said.told["status"] == "available":
                 yield Ending(said.at, AVAILABLE, "available")
@@ -141,6 +167,7 @@ class Work:
                     ending
                     for ending in self._endings(call, response.reached, dispatches)
                     if response.last < ending.at and (before is None or ending.at < before)
+                    if response.stacked is None or not response.only_sent or not response.stacked.outlasts(ending)
                 ),
                 default=None,
             )
@@ -154,14 +181,17 @@ class Work:
                     waiting.append(point)
                     continue
                 current.points.append(point)
-                if current.ending is None:
-                    rank = CLEARED if point.type == "unit_cleared" else CANCELLED
-                    current.ending = Ending(point.at, rank, point.type.removeprefix("unit_"))
+                rank = CLEARED if point.type == "unit_cleared" else CANCELLED
+                told = Ending(point.at, rank, point.type.removeprefix("unit_"))
+                if current.ending is None or (current.ending.at == told.at and told < current.ending):
+                    current.ending = told
                 continue
             if current is None or (current.ending is not None and point.type in BEGINS):
                 current = Response(self._unit, call, [*waiting, point], first=point.at, last=point.at)
                 waiting = []
                 found.append(current)
+                if dispatches and point.type == "unit_dispatched" and self._stacked(call, point.at):
+                    current.stacked = self._waits(call, point.at)
             else:
                 current.points.append(point)
                 current.ending = None
@@ -170,17 +200,12 @@ class Work:
             current.ending = first_ending(current, None)
         return found
 
-    def _shown(self, call: str, responses: list[Response]) -> list[Response]:
-        for response in responses:
-            points = [point for point in response.points if point.at >= response.first]
-            dispatched = next(point for point in response.points if point.type not in ENDS)
-            response.shown_from = response.first
-            if dispatched.type == "unit_dispatched" and self._stacked(call, response.first):
-                free = self.leaves(response.first, but=call)
-                other = min((point.at for point in points if point.type != "unit_dispatched"), default=None)
-                moments = [moment for moment in (free, other) if moment is not None]
-                response.shown_from = min(moments, default=None)
-        return responses
+
+def _shown_from(response: Response) -> datetime | None:
+    if response.stacked is None:
+        return response.first
+    other = [point.at for point in response.points if point.at >= response.first and point.type != "unit_dispatched"]
+    return min([*other, *([] if response.stacked.until is None else [response.stacked.until])], default=None)
 
 
 def _reached_spans(responses: Sequence[Response]) -> Iterator[tuple[datetime, datetime | None]]:

@@ -38,9 +38,7 @@ class World:
             for call, there in work.responses.items():
                 responses.setdefault(call, []).extend(there)
         derive = Calls(program, self.units, responses).derive
-        self.calls: dict[str, Call] = {
-            id: derive(id, own, self.walks[id], found.into.get(id), found.ignored) for id, own in heard.calls.items()
-        }
+        self.calls: dict[str, Call] = {id: derive(id, own, self.walks[id], found) for id, own in heard.calls.items()}
         self.cases = self._cases()
         case_rules.supersede(self.cases.values())
 

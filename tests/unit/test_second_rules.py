@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -357,6 +358,209 @@ def test_a_person_who_is_forgotten_is_nobody_from_then_back() -> None:
     after = said("call_closed", "16:00", "B1", person="tok-1")
     assert total([RECEIVED, before, forgotten], "17:00", "care_people_served") == 0
     assert total([RECEIVED, before, after, forgotten], "17:00", "care_people_served") == 1
+
+
+def test_a_unit_has_one_team_and_agency_on_a_call_in_all_its_responses() -> None:
+    events = [
+        RECEIVED,
+        said("unit_dispatched", "13:02", unit="M1", team="ccr"),
+        said("unit_cleared", "13:10", unit="M1"),
+        said("unit_dispatched", "13:20", unit="M1"),
+        said("unit_status", "13:15", unit="M1", status="available", team="nobody"),
+    ]
+    assert [response["team"] for response in of(events, "13:21")["responses"]] == ["ccr", "ccr"]
+    events.append(said("unit_en_route", "13:25", unit="M1", agency="fire"))
+    assert [response["agency"] for response in of(events, "13:26")["responses"]] == ["fire", "fire"]
+
+
+def test_the_status_at_the_first_point_there_tells_the_team_that_no_dispatch_tells() -> None:
+    events = [
+        RECEIVED,
+        said("unit_status", "12:00", unit="M1", status="available"),
+        said("unit_en_route", "13:02", unit="M1"),
+        said("unit_status", "13:15", unit="M1", status="available", team="nobody"),
+        said("unit_en_route", "13:20", unit="M1"),
+    ]
+    assert [response["team"] for response in of(events, "13:21")["responses"]] == ["ccr", "ccr"]
+
+
+def test_what_is_told_where_a_unit_still_is_does_not_take_it_from_a_stacked_call() -> None:
+    events = [
+        RECEIVED,
+        said("unit_on_scene", "13:10", unit="M1"),
+        said("call_received", "13:20", "B1"),
+        said("unit_dispatched", "13:25", "B1", unit="M1"),
+        said("unit_en_route", "13:27", unit="M1"),
+        said("unit_on_scene", "13:30", unit="M1"),
+        said("unit_cleared", "13:40", unit="M1"),
+        said("unit_status", "13:40", unit="M1", status="available"),
+    ]
+    assert of(events, "13:35", "B1")["stage"] == "waiting"
+    assert of(events, "13:40", "B1")["stage"] == "dispatched"
+    assert of(events, "13:40", "B1")["responses"][0]["shown_from"] == moment(at("13:40"))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        said("unit_status", "13:30", unit="M1", status="off_duty"),
+        said("unit_en_route", "13:40", "C1", unit="M1"),
+        said("unit_on_scene", "13:40", "C1", unit="M1"),
+        said("unit_status", "13:45", unit="M1", status="available"),
+    ],
+    ids=lambda told: told["id"],
+)
+def test_a_stacked_call_loses_its_unit(told: dict[str, Any]) -> None:
+    events = [
+        RECEIVED,
+        said("unit_on_scene", "13:10", unit="M1"),
+        said("call_received", "13:20", "B1"),
+        said("unit_dispatched", "13:25", "B1", unit="M1"),
+        said("unit_cleared", "13:40", unit="M1"),
+        told,
+    ]
+    assert of(events, "13:50", "B1")["stage"] == "waiting"
+    assert of(events[:-1], "13:50", "B1")["stage"] == "dispatched"
+
+
+def test_of_a_clear_and_a_cancellation_at_once_the_clear_ended_it() -> None:
+    events = [RECEIVED, SENT, said("unit_cancelled", "13:05", unit="M1"), said("unit_cleared", "13:05", unit="M1")]
+    assert of(events, "13:06")["responses"][0]["ended"] == (moment(at("13:05")), "cleared")
+
+
+def test_only_a_call_that_is_not_merged_wants_a_receipt() -> None:
+    events = [RECEIVED, said("call_merged", "13:30", "B1", into="A1")]
+    assert total(events, "14:00", "care_data_quality_total", problem="no_receipt") == 0
+    assert total(events[1:], "14:00", "care_data_quality_total", problem="no_receipt") == 1
+
+
+def test_a_merge_that_is_passed_over_ends_no_spell_and_leaves_the_one_before() -> None:
+    received = said("call_received", "13:01", "B1")
+    unknown = said("call_merged", "13:20", "B1", into="nowhere")
+    again = said("call_reopened", "13:40", "B1")
+    events = [RECEIVED, received, said("call_merged", "13:10", "B1", into="A1"), unknown]
+    assert total(events, "14:00", "care_calls_merged_total") == 1
+    assert total(events, "14:00", "care_data_quality_total", problem="merge_ignored") == 1
+    undone = [received, unknown, again]
+    assert total(undone, "14:00", "care_calls_reopened_total") == 0
+    assert total(undone, "14:00", "care_data_quality_total", problem="merge_ignored") == 0
+    itself = [received, said("call_merged", "13:20", "B1", into="B1"), again]
+    assert total(itself, "14:00", "care_data_quality_total", problem="merge_ignored") == 1
+
+
+TARGETS = 'targets = { received_to_dispatched = "5min", on_scene_to_cleared = "20min", received_to_contact = "30min" }'
+WITH_TARGETS = re.sub(r"targets = \{.*\}", TARGETS, TEXT)
+
+
+def test_the_targets_of_a_reopened_call_are_ended_by_what_comes_after() -> None:
+    events = [
+        RECEIVED,
+        said("unit_on_scene", "13:04", unit="M1"),
+        said("call_closed", "13:30"),
+        said("call_reopened", "13:40"),
+        said("unit_cleared", "13:41", unit="M1"),
+    ]
+    assert of(events, "13:50", text=WITH_TARGETS)["missed"] == {"received_to_dispatched"}
+    there = [*events[:-1], said("unit_transporting", "13:41", unit="M1"), said("unit_cleared", "13:42", unit="M1")]
+    assert of(there, "13:50", text=WITH_TARGETS)["missed"] == set()
+
+
+def test_while_a_unit_is_on_its_way_the_dispatch_is_no_target_and_the_contact_is() -> None:
+    assert of([RECEIVED], "13:40", text=WITH_TARGETS)["missed"] == {"received_to_dispatched", "received_to_contact"}
+    assert of([RECEIVED, SENT], "13:40", text=WITH_TARGETS)["missed"] == {"received_to_contact"}
+    phoned = [RECEIVED, SENT, said("contact_made", "13:05", channel="phone")]
+    assert of(phoned, "13:40", text=WITH_TARGETS)["missed"] == set()
+
+
+def test_a_told_clear_ends_the_target_of_clearing_though_the_unit_goes_on() -> None:
+    events = [RECEIVED, SENT, said("unit_on_scene", "13:04", unit="M1")]
+    assert of(events, "13:40", text=WITH_TARGETS)["missed"] == {"on_scene_to_cleared"}
+    events += [said("unit_cleared", "13:10", unit="M1"), said("unit_transporting", "13:12", unit="M1")]
+    assert of(events, "13:40", text=WITH_TARGETS)["missed"] == set()
+
+
+def test_services_that_the_program_does_not_know_are_told_apart_and_partners_compared_as_codes() -> None:
+    events = [
+        said("referral_made", "13:10", service="odd"),
+        said("referral_made", "13:11", service=" ODD"),
+        said("referral_made", "13:12", service="odder"),
+        said("referral_made", "13:13", service="odder", partner="Hope House"),
+        said("referral_made", "13:14", service="odder", partner="hope house "),
+    ]
+    assert total(events, "14:00", "care_referrals_total", service="other") == 3
+
+
+def test_hours_of_the_week_go_back_on_the_wall_clock() -> None:
+    """The clock is put forward on 8 March, so 28 days are 671 hours."""
+    events = [said("call_received", "13:00"), said("call_closed", "13:30")]
+    spring = (28 * 24) + 13 - 1
+    assert total(events, f"{spring - 1}:59", "care_demand_hour_of_week") == 1
+    assert total(events, f"{spring}:00", "care_demand_hour_of_week") == 0
+
+
+def test_what_is_said_of_a_case_never_opened_counts_for_other() -> None:
+    events = [
+        said("followup_attempted", "10:00", case="K1", followup="7d", result="no_contact"),
+        said("outreach_attempted", "10:01", case="K1", located=True),
+    ]
+    assert total(events, "12:00", "care_followup_attempts_total", team="other") == 1
+    assert total(events, "12:00", "care_outreach_located_total", area="other") == 1
+
+
+def test_a_case_that_is_told_to_be_opened_began_so_whatever_its_call_says() -> None:
+    events = [
+        RECEIVED,
+        SENT,
+        said("call_closed", "13:30", outcome="services", person="tok-1"),
+        said("case_closed", "14:00", case="A1"),
+        said("case_opened", "15:00", case="A1", kind="case_management", team="ccr"),
+    ]
+    found = case(events, TEXT, moment(at("16:00")), "A1")
+    assert found is not None
+    assert (found["opened"], found["kind"], found["closed"]) == (moment(at("15:00")), "case_management", [])
+    assert (found["area"], found["person"]) == ("downtown", "tok-1")
+
+
+def test_the_plan_of_a_case_that_opens_again_is_that_of_its_first_opening() -> None:
+    events = [
+        said("case_opened", "10:00", case="K1", kind="case_management", team="ccr"),
+        said("case_closed", "11:00", case="K1"),
+        said("case_opened", "12:00", case="K1", kind="overdose", team="ccr"),
+    ]
+    first, again = (case(told, TEXT, moment(at("13:00")), "K1") for told in (events[:1], events))
+    assert first is not None
+    assert again is not None
+    assert again["kind"] == "overdose"
+    assert [each["due"] for each in again["followups"]] == [each["due"] for each in first["followups"]]
+
+
+def test_each_older_case_of_a_person_is_superseded_by_the_next() -> None:
+    """The first is superseded by the second, though it would have lapsed by the time of the third."""
+    text = TEXT.replace('lapses = "14d"', 'lapses = "14d", per = "person"')
+    assert text != TEXT
+    opened = [
+        said("case_opened", time, case=id, kind="encounter", team="ccr", person="tok-1")
+        for id, time in (("K1", "10:00"), ("K2", "34:00"), ("K3", f"{20 * 24}:00"))
+    ]
+    late = moment(at(f"{21 * 24}:00"))
+    superseded = []
+    for id in ("K1", "K2", "K3"):
+        found = case(opened, text, late, id)
+        assert found is not None
+        superseded.append(any(each["superseded"] for each in found["followups"]))
+    assert superseded == [True, False, False]
+
+
+def test_off_duty_told_on_scene_holds_from_when_the_unit_leaves() -> None:
+    events = [said("unit_on_scene", "13:00", unit="M1"), said("unit_status", "13:05", unit="M1", status="off_duty")]
+    assert total(events, "13:10", "care_units") == 0
+    assert total([*events, said("unit_cleared", "13:20", unit="M1")], "13:21", "care_units", status="off_duty") == 1
+
+
+def test_a_shift_that_begins_at_a_time_that_is_skipped_begins_with_the_skip() -> None:
+    text = re.sub(r"from = [\d:]+", "from = 02:30:00", TEXT)
+    for time, open in (("97:59", 0), ("98:00", 1)):
+        assert total([], time, "care_team_open", text=text, team="ccr") == open
 
 
 # Whatever is said
