@@ -96,6 +96,10 @@ class Rules:
         """When a local day begins."""
         return shifts.start_of(day, self._zone)
 
+    def has_area(self, area: str) -> bool:
+        """Whether the file has an area: any team may be the one that covers another, but none is known to."""
+        return area in self._areas
+
     def covering(self, area: str, day: int) -> tuple[str, ...]:
         """Codes of the teams in force on a local day that cover the area; of `other`: all in force."""
         return self._covering[area, day]

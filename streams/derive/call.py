@@ -161,7 +161,8 @@ def _case(told: Told, close: Close, team: str, rules: Rules) -> Opening | None:
         return None
     owes: str | None = team
     if team in (NO_TEAM, OTHER):
-        owes = next(iter(rules.covering(told.area, rules.day(close.at))), None)
+        covering = rules.covering(told.area, rules.day(close.at)) if rules.has_area(told.area) else ()
+        owes = next(iter(covering), None)
     return Opening(close.at, "encounter", owes, told.area, told.person)
 
 
@@ -185,7 +186,7 @@ def _problems(told: Told, works: Sequence[Work], close: Close | None) -> list[Pr
     found: list[Problem] = []
     if told.received is not None and told.first_close is not None and told.first_close < told.received:
         found.append(("closed_before_received", told.first_close))
-    if close is not None and close.outcome is None:
+    if close is not None and close.outcome in (None, UNRECORDED):
         found.append(("unrecorded_outcome", close.at))
     for at in told.ignored_merges:
         found.append(("merge_ignored", at))

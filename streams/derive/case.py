@@ -335,10 +335,12 @@ def _resolved(planned: Planned, done: Attempted | None, closures: Sequence[_Clos
         how: Resolution = "completed_late" if late else "declined" if done.result == "declined" else "completed"
         return _Became(how, done.at, place(done))
     for closure in closures:
-        if closure.at <= planned.due < closure.until:
+        if closure.at <= planned.due < closure.until and closure.at < planned.lapses:
             return _Became("closed", closure.at, closure.place)
     if closures and (last := closures[-1]).until == NEVER:
-        return _Became("missed" if planned.lapses <= last.at else "closed", last.at, last.place)
+        if planned.lapses <= last.at:
+            return _Became("missed", last.at)  # nobody has done it: whoever has the case now has this one too
+        return _Became("closed", last.at, last.place)
     return _OWED
 
 

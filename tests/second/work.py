@@ -32,7 +32,6 @@ class Stacked:
     """Work that waits for the end of other work. `until` None: for ever."""
 
     until: datetime | None
-    leaving: frozenset[str]
 
     def outlasts(self, ending: Ending) -> bool:
         """Whether this work goes on in spite of what would end it."""
@@ -40,7 +39,7 @@ class Stacked:
             return False
         if self.until is None or ending.at < self.until:
             return True
-        return ending.at == self.until and (ending.how == "available" or ending.by in self.leaving)
+        return ending.at == self.until and ending.how == "available"
 
 
 @dataclass(eq=False)
@@ -53,7 +52,7 @@ class Response:
     #: The first point but for a clear that came before all others.
     first: datetime
     last: datetime
-    #: Sent while the unit had reached other calls and worked there: until then, and those that it leaves then.
+    #: Sent while the unit had reached other calls and worked there: until then.
     stacked: Stacked | None = None
     ending: Ending | None = None
     shown_from: datetime | None = None
@@ -99,10 +98,6 @@ class Work:
         self._unit = unit
         self._points = points
         self._statuses = statuses
-        # Whether a unit has reached a call does not depend on dispatches elsewhere: they end only what has not.
-        self._reached = {
-            call: list(_reached_spans(self._split(call, points[call], dispatches=False))) for call in points
-        }
         self.responses = {call: self._split(call, points[call], dispatches=True) for call in points}
         for responses in self.responses.values():
             for response in responses:
@@ -110,29 +105,21 @@ class Work:
 
     def leaves(self, at: datetime, but: str | None = None) -> datetime | None:
         """The first moment from a time on at which no work stands that has reached a call; None: never."""
-        moved = True
-        while moved:
-            moved = False
-            for begin, end in self._spans(but):
-                if begin <= at and (end is None or at < end):
-                    if end is None:
-                        return None
-                    at, moved = end, True
-        return at
+        told = [point.at for points in self._points.values() for point in points] + [said.at for said in self._statuses]
+        moments = [at, *sorted(moment for moment in told if moment > at)]
+        return next((moment for moment in moments if not self._stands(moment, but)), None)
 
-    def _spans(self, but: str | None) -> list[tuple[datetime, datetime | None]]:
-        return [span for call, spans in self._reached.items() if call != but for span in spans]
+    def _stands(self, at: datetime, but: str | None) -> bool:
+        """Whether at a time the unit has reached a call other than `but` and works there, by what was told up to then."""
+        return any(self._stands_at(call, at) for call in self._points if call != but)
 
-    def _stacked(self, call: str, at: datetime) -> bool:
-        """Whether at this time the unit has reached another call, and works there."""
-        return any(begin <= at and (end is None or at < end) for begin, end in self._spans(call))
-
-    def _waits(self, call: str, at: datetime) -> Stacked:
-        until = self.leaves(at, but=call)
-        leaving = {
-            other for other, spans in self._reached.items() for _, end in spans if other != call and end == until
-        }
-        return Stacked(until, frozenset(leaving))
+    def _stands_at(self, call: str, at: datetime) -> bool:
+        # Whether a unit has reached a call does not depend on dispatches elsewhere: they end only what has not.
+        responses = self._split(call, [point for point in self._points[call] if point.at <= at], dispatches=False)
+        if not responses:
+            return False
+        last = responses[-1]
+        return last.reached and (last.ending is None or at < last.ending.at)
 
     def _endings(self, call: str, reached: bool, dispatches: bool) -> Iterator[Ending]:
         """All that is told elsewhere and ends work on the call."""
@@ -148,7 +135,7 @@ class Work:
                     point.type == "unit_dispatched"
                     and dispatches
                     and not reached
-                    and not self._stacked(other, point.at)
+                    and not self._stands(point.at, but=other)
                 ):
                     yield Ending(point.at, DIVERTED, "diverted", other)
         for said in self._statuses:
@@ -190,8 +177,8 @@ class Work:
                 current = Response(self._unit, call, [*waiting, point], first=point.at, last=point.at)
                 waiting = []
                 found.append(current)
-                if dispatches and point.type == "unit_dispatched" and self._stacked(call, point.at):
-                    current.stacked = self._waits(call, point.at)
+                if dispatches and point.type == "unit_dispatched" and self._stands(point.at, but=call):
+                    current.stacked = Stacked(self.leaves(point.at, but=call))
             else:
                 current.points.append(point)
                 current.ending = None
@@ -206,10 +193,3 @@ def _shown_from(response: Response) -> datetime | None:
         return response.first
     other = [point.at for point in response.points if point.at >= response.first and point.type != "unit_dispatched"]
     return min([*other, *([] if response.stacked.until is None else [response.stacked.until])], default=None)
-
-
-def _reached_spans(responses: Sequence[Response]) -> Iterator[tuple[datetime, datetime | None]]:
-    for response in responses:
-        times = [point.at for point in response.points if point.type in REACHED]
-        if times:
-            yield min(times), None if response.ending is None else response.ending.at
