@@ -161,7 +161,9 @@ def _case(told: Told, close: Close, team: str, rules: Rules) -> Opening | None:
         return None
     owes: str | None = team
     if team in (NO_TEAM, OTHER):
-        owes = next(iter(rules.covering(told.area, rules.day(close.at))), None)
+        # of an area that the program does not know nobody can say who covers it
+        covering = () if told.area == OTHER else rules.covering(told.area, rules.day(close.at))
+        owes = covering[0] if covering else None
     return Opening(close.at, "encounter", owes, told.area, told.person)
 
 
