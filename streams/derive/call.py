@@ -161,6 +161,7 @@ def _case(told: Told, close: Close, team: str, rules: Rules) -> Opening | None:
         return None
     owes: str | None = team
     if team in (NO_TEAM, OTHER):
+        # of an area that the program does not know nobody can say who covers it
         covering = rules.covering(told.area, rules.day(close.at)) if rules.has_area(told.area) else ()
         owes = next(iter(covering), None)
     return Opening(close.at, "encounter", owes, told.area, told.person)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 
 from streams import door
 from streams import events_next as events
+from streams.catalogue.metric import Labels, Metric, corrected_as
 from streams.catalogue.program import PROGRAM
-from streams.catalogue.reading import Reading, Spread
+from streams.catalogue.reading import Reading, Spread, Value
 from streams.catalogue.values import edges
 from streams.clock import SECOND, Micros
 from streams.core import Core
@@ -227,30 +229,93 @@ def statement(draw: st.DrawFn) -> Event:
     return {name: value for name, value in event.items() if value is not None}
 
 
+#: What is told of a call in this order, mostly.
+_LIFE = (
+    "call_received",
+    "call_triaged",
+    "unit_dispatched",
+    "unit_en_route",
+    "unit_staged",
+    "unit_on_scene",
+    "contact_made",
+    "unit_transporting",
+    "unit_at_destination",
+    "unit_cleared",
+    "call_closed",
+)
+
+
 @st.composite
-def lives(draw: st.DrawFn, most: int = 25) -> list[Event]:
-    """Statements in any order, some told again, some withdrawn, persons forgotten."""
-    found = draw(st.lists(statement(), min_size=1, max_size=most))
+def life(draw: st.DrawFn, call: str) -> list[Event]:
+    """A call as it mostly goes: some of its points in order of time, by one or two units, perhaps reopened after that."""
+    at = NOON + timedelta(minutes=draw(st.integers(-2, 8)) * 5)
+    units = draw(st.lists(_unit, min_size=1, max_size=2))
+    kinds = [kind for kind in _LIFE if draw(st.integers(0, 3))]
+    if not draw(st.integers(0, 3)):
+        kinds += [draw(st.sampled_from(("call_reopened", "unit_dispatched"))), "unit_on_scene", "call_closed"]
+    told: list[Event] = []
+    for number, kind in enumerate(kinds):
+        at += timedelta(minutes=draw(st.sampled_from((0, 1, 5, 5, 10))))
+        for unit in units if kind.startswith("unit_") else units[:1]:
+            fields = {name: draw(strategy) for name, strategy in FIELDS[kind].items()}
+            if kind == "call_received" and draw(st.booleans()):
+                fields |= {"scheduled_for": None, "area": "north"}
+            fields |= {"call": call} | ({"unit": unit} if kind.startswith("unit_") else {})
+            told.append(_event(f"{call}-{number}-{unit}", kind, at, fields))
+    return told
+
+
+@st.composite
+def shift(draw: st.DrawFn, unit: str) -> list[Event]:
+    """The statuses of a unit, in order of time."""
+    at = NOON + timedelta(minutes=draw(st.integers(-30, 5)) * 5)
+    told = []
+    for number in range(draw(st.integers(0, 6))):
+        at += timedelta(minutes=draw(st.sampled_from((1, 5, 20, 60 * 9))))
+        fields = {name: draw(strategy) for name, strategy in FIELDS["unit_status"].items()}
+        told.append(_event(f"s{number}", "unit_status", at, fields | {"unit": unit}))
+    return told
+
+
+def _event(id: str, kind: str, at: datetime, fields: dict[str, Any]) -> Event:
+    event = {"id": id, "type": kind, "program": "small", "at": at.isoformat()}
+    return event | {name: _time(value) for name, value in fields.items() if value is not None}
+
+
+@st.composite
+def lives(draw: st.DrawFn, most: int = 12) -> list[Event]:
+    """Calls and shifts as they mostly go and statements of all kinds among them; some told again, some withdrawn, a person
+    forgotten; sometimes in any order.
+    """
+    found = [each for call in _CALLS[: draw(st.integers(0, 3))] for each in draw(life(call))]
+    found += [each for unit in _UNITS[:2] if draw(st.booleans()) for each in draw(shift(unit))]
+    found += draw(st.lists(statement(), min_size=0 if found else 1, max_size=draw(st.integers(1, most))))
+    found.sort(key=lambda each: str(each["at"]))
+    if draw(st.booleans()):
+        found = draw(st.permutations(found))
     for _ in range(draw(st.integers(0, 4))):
         told = draw(st.sampled_from(found))
         where = draw(st.integers(0, len(found)))
-        how = draw(st.sampled_from(("again", "withdrawn", "later", "forgotten")))
-        if how == "again" or "of" in told or told["type"] == "person_forgotten":
-            found.insert(where, told)
-        elif how == "later":
-            at = datetime.fromisoformat(told["at"]) + timedelta(minutes=draw(st.sampled_from((-10, 7))))
-            found.insert(where, told | {"at": at.isoformat(), "revision": draw(st.sampled_from((0, 1, 2)))})
-        elif how == "forgotten":
-            found.insert(
-                where, {"id": "f", "type": "person_forgotten", "program": "small", "at": told["at"], "person": "Ann"}
-            )
-        else:
-            record = {name: told[name] for name in ("case", "call", "unit") if name in told}
-            record = {"case": record["case"]} if "case" in record else record
-            upto = draw(st.sampled_from((None, 0)))
-            taken = {"id": f"w{where}", "type": "withdrawn", "program": "small", "at": told["at"], "of": told["id"]}
-            found.insert(where, taken | record | ({} if upto is None else {"upto": upto}))
+        found.insert(where, _about(draw, told, where))
     return found
+
+
+def _about(draw: st.DrawFn, told: Event, where: int) -> Event:
+    """Something about a statement: told again, at another time, withdrawn; or a person is forgotten."""
+    how = draw(st.sampled_from(("again", "withdrawn", "withdrawn", "later", "later", "forgotten")))
+    if how == "again" or "of" in told or told["type"] == "person_forgotten":
+        return told
+    if how == "later":
+        at = datetime.fromisoformat(told["at"]) + timedelta(minutes=draw(st.sampled_from((-10, 7))))
+        return told | {"at": at.isoformat(), "revision": draw(st.sampled_from((0, 1, 2)))}
+    common = {"program": "small", "at": told["at"]}
+    if how == "forgotten":
+        return common | {"id": "f", "type": "person_forgotten", "person": "Ann"}
+    record = {name: told[name] for name in ("case", "call", "unit") if name in told}
+    record = {"case": record["case"]} if "case" in record else record
+    upto = draw(st.sampled_from((None, 0)))
+    taken = common | {"id": f"w{where}", "type": "withdrawn", "of": told["id"]} | record
+    return taken if upto is None else taken | {"upto": upto}
 
 
 class Applied(NamedTuple):
@@ -273,42 +338,43 @@ def enter(event: Event, now: Micros) -> Applied:
 
 Numbers = dict[str, dict[tuple[str, ...], Any]]
 #: What depends on the order in which things came, or is of the pipeline.
-_NOT_COMPARED = ("care_feed_last_event_timestamp_seconds", "care_records_archived_early_total")
+_NOT_COMPARED = (
+    "care_feed_last_event_timestamp_seconds",
+    "care_records_archived_early_total",
+    "care_facts_corrected_total",
+    "care_call_interval_corrected_seconds",
+)
 
 
 def net(core: Core, now: Micros) -> Numbers:
     """All numbers of a program but zeros; counters less what was taken back."""
     core.settle()
+    families = dict(Reading(PROGRAM, core.rules, core.counts, core.views).all(now))
+    by_name = {metric.name: dict(samples) for metric, samples in families.items()}
+    corrected, spread = by_name["care_facts_corrected_total"], by_name["care_call_interval_corrected_seconds"]
     found: Numbers = {}
-    families = {
-        metric.name: (metric, dict(samples))
-        for metric, samples in Reading(PROGRAM, core.rules, core.counts, core.views).all(now)
-    }
-    _, corrected = families.pop("care_facts_corrected_total")
-    _, spread = families.pop("care_call_interval_corrected_seconds")
-    for name, (metric, samples) in families.items():
-        if name in _NOT_COMPARED or (not metric.read and metric.start):
+    for metric in families:
+        if metric.name in _NOT_COMPARED or (not metric.read and metric.start):
             continue
-        found[name] = {}
-        for labels, value in samples.items():
-            if isinstance(value, Spread):
-                back = spread.get(labels)
-                counts = [
-                    a - b for a, b in zip(value.counts, back.counts if back else [0] * len(value.counts), strict=True)
-                ]
-                if any(counts):
-                    found[name][labels] = (tuple(counts), round(value.sum - (back.sum if back else 0), 6))
-            else:
-                if metric.kind == "counter":
-                    value -= _back(metric, labels, corrected)
-                if round(value, 6):
-                    found[name][labels] = round(value, 6)
-        if not found[name]:
-            del found[name]
+        values = {
+            labels: _net(metric, labels, value, corrected, spread) for labels, value in by_name[metric.name].items()
+        }
+        if left := {labels: value for labels, value in values.items() if value}:
+            found[metric.name] = left
     return found
 
 
-def _back(metric: Any, labels: tuple[str, ...], corrected: dict[tuple[str, ...], Any]) -> float:
-    from streams.catalogue.metric import corrected_as
-
-    return corrected.get((labels[0], *corrected_as(metric, labels[1:])), 0)
+def _net(
+    metric: Metric, labels: Labels, value: Value, corrected: Mapping[Labels, Value], spread: Mapping[Labels, Value]
+) -> Any:
+    """One value less what was taken back; 0 or None: nothing is left."""
+    if isinstance(value, Spread):
+        back = spread.get(labels, Spread((), [0] * len(value.counts), 0))
+        assert isinstance(back, Spread)
+        counts = tuple(mine - less for mine, less in zip(value.counts, back.counts, strict=True))
+        return (counts, round(value.sum - back.sum, 6)) if any(counts) else None
+    if metric.kind == "counter":
+        less = corrected.get((labels[0], *corrected_as(metric, labels[1:])), 0)
+        assert not isinstance(less, Spread)
+        value -= less
+    return round(value, 6)

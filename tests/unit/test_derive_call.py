@@ -802,6 +802,9 @@ def test_a_close_that_opens_a_case_without_a_team() -> None:
     entry = call(received(0), closed(30, "services"), rules=none)
     assert entry.case is not None
     assert entry.case.team is None
+    entry = call(received(0, area="atlantis"), closed(30, "services"))
+    assert entry.case is not None
+    assert entry.case.team is None
 
 
 def test_facts_are_of_the_local_day_of_what_they_count() -> None:
