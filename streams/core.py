@@ -278,11 +278,6 @@ class Core:
         if packed := self.journal.records.get("forgotten/"):
             self.forgotten.update(_decode_forgotten(packed))
         self.archiving.restore()
-        self.units.restore()
-        for facts, fallen in self.units.taken():
-            self.counts.restore((), facts)
-            self._count_fallen(fallen)
-        self._settle_units({})
         for key, packed in list(self.journal.records.items()):
             kind, _, id = key.partition("/")
             if kind == "call":
@@ -304,7 +299,18 @@ class Core:
                 continue
             self.archiving.note(key)
         self.calls.restored()
+        self._restore_units()  # now that it is known where they were
         self._settle_cases()  # those that calls open have no record of their own
+
+    def _restore_units(self) -> None:
+        self.units.restore()
+        for facts, fallen in self.units.taken():
+            self.counts.restore((), facts)
+            self._count_fallen(fallen)
+        for unit, spans in self.units.settle({}):
+            self.views.units.change(unit, spans.before, spans.after)
+        for _, _, facts_of_codes in self.units.recoded():
+            self.counts.restore(facts_of_codes, ())
 
 
 # Not bound to a state: a state that refers to its own methods is a cycle, and stays until the garbage collector comes.
