@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
-from typing import Literal, NamedTuple, get_args
+from datetime import datetime
+from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
 import msgspec
 
-from streams import events
+from streams import events, events_next
 from streams.clock import Micros, micros
-from streams.events import Heartbeat
 
 Reason = Literal[
     "not_json",
@@ -29,6 +29,8 @@ MAX_BYTES = 64 * 1024
 MAX_AHEAD: Micros = 10 * 60 * 1_000_000
 #: Older times are a broken clock (1970 is the usual one), and calendars with local time need room below.
 OLDEST: Micros = 86_400 * 1_000_000
+#: Other times of an event may be far ahead of the clock, but their calendar ends with the year 9999: as much room above.
+LATEST: Micros = 253_370_764_800 * 1_000_000
 
 
 class Rejected(NamedTuple):
@@ -43,6 +45,11 @@ _decode: dict[events.Topic, Callable[[bytes], events.AnyEvent]] = {
     "status": msgspec.json.Decoder(events.StatusEvent).decode,
     "followup": msgspec.json.Decoder(events.FollowupEvent).decode,
 }
+_decode_next: dict[events_next.Topic, Callable[[bytes], events_next.AnyEvent]] = {
+    "dispatch": msgspec.json.Decoder(events_next.DispatchEvent).decode,
+    "status": msgspec.json.Decoder(events_next.StatusEvent).decode,
+    "followup": msgspec.json.Decoder(events_next.FollowupEvent).decode,
+}
 
 
 def decode(
@@ -56,16 +63,37 @@ def decode(
     return entered if isinstance(entered, Rejected) else entered[0]
 
 
+_E = TypeVar("_E", bound=events.AnyEvent | events_next.AnyEvent)
+
+
 def enter(
     topic: events.Topic, key: bytes | None, value: bytes | None, programs: Container[str], now: Micros
 ) -> tuple[events.AnyEvent, Micros] | Rejected:
     """As `decode`, with the event's `at` in microseconds since the epoch: to make it once is worth it."""
+    return _enter(_decode[topic], topic, key, value, programs, now)
+
+
+def enter_next(
+    topic: events_next.Topic, key: bytes | None, value: bytes | None, programs: Container[str], now: Micros
+) -> tuple[events_next.AnyEvent, Micros] | Rejected:
+    """As `enter`, with the event types that the next core takes."""
+    return _enter(_decode_next[topic], topic, key, value, programs, now)
+
+
+def _enter(
+    decoder: Callable[[bytes], _E],
+    topic: events.Topic,
+    key: bytes | None,
+    value: bytes | None,
+    programs: Container[str],
+    now: Micros,
+) -> tuple[_E, Micros] | Rejected:
     if not value:
         return Rejected("not_json", "the record is empty")
     if len(value) > MAX_BYTES:
         return Rejected("too_large", f"{len(value)} bytes, at most {MAX_BYTES} are taken")
     try:
-        event = _decode[topic](value)
+        event = decoder(value)
         if not value.isascii():
             value.decode()  # the decoder does not look into the strings of fields it drops
     except msgspec.ValidationError as error:
@@ -84,9 +112,40 @@ def enter(
         return Rejected("future", "at is more than 10 minutes ahead of the clock")
     if at < OLDEST:
         return Rejected("invalid_field", "at is before 1970-01-02: a broken clock")
-    if type(event) is Heartbeat and event.topic != topic:
-        return Rejected("invalid_field", f"a heartbeat on {topic} names another topic")
+    check = _CHECKS.get(type(event))
+    if check is not None and (wrong := check(event, topic)) is not None:
+        return Rejected("invalid_field", wrong)
     return event, at
+
+
+def _wrong_topic(beat: events.Heartbeat | events_next.Heartbeat, topic: events.Topic) -> str | None:
+    return None if beat.topic == topic else f"a heartbeat on {topic} names another topic"
+
+
+def _scheduled(received: events_next.CallReceived, _topic: events.Topic) -> str | None:
+    return None if received.scheduled_for is None else _beyond("scheduled_for", received.scheduled_for)
+
+
+def _rescheduled(event: events_next.FollowupRescheduled, _topic: events.Topic) -> str | None:
+    return _beyond("due", event.due) or (None if event.lapses is None else _beyond("lapses", event.lapses))
+
+
+def _of_a_call(withdrawn: events_next.StatusWithdrawn, _topic: events.Topic) -> str | None:
+    return None if withdrawn.call is None else "`$.call`: what was said about a call is withdrawn on dispatch"
+
+
+def _beyond(field: str, told: datetime) -> str | None:
+    return None if OLDEST <= micros(told) < LATEST else f"`$.{field}`: not between 1970-01-02 and 9998-12-31"
+
+
+#: What the types alone cannot say: what is wrong with an event on a topic, or None.
+_CHECKS: dict[type, Callable[[Any, events.Topic], str | None]] = {
+    events.Heartbeat: _wrong_topic,
+    events_next.Heartbeat: _wrong_topic,
+    events_next.CallReceived: _scheduled,
+    events_next.FollowupRescheduled: _rescheduled,
+    events_next.StatusWithdrawn: _of_a_call,
+}
 
 
 _NOT_JSON = Rejected("not_json", "the record is not a UTF-8 JSON text")

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from streams.clock import Micros
+from streams.clock import NEVER, Micros
 from streams.events import Agency, UnitStatusCode
 
 #: A counted fact: its code (see catalogue.py), its local day (as `date.toordinal` counts), its labels, its amount.
@@ -77,8 +77,8 @@ class Call(msgspec.Struct, array_like=True, frozen=True, gc=False, omit_defaults
     received: Micros | None = None
     closed: Micros | None = None
     outcome: str | None = None  # a label, `unrecorded` where a close told none; None: never closed
-    result: str | None = None  # None: never closed, or what units did says it (`asks`)
-    asks: Asks | None = None
+    result: str | None = None  # None: never closed
+    asks: Asks | None = None  # what statuses of units were asked for the result: when these change, it may
     #: Since when it was eligible at first: hours and units are judged then.
     eligible_since: Micros | None = None
     eligible: bool = True
@@ -92,7 +92,6 @@ class Call(msgspec.Struct, array_like=True, frozen=True, gc=False, omit_defaults
     people: tuple[int, ...] = ()
     case: Opening | None = None  # the case that it opens
     into: str | None = None  # the call that it is merged into, as told; None: it is not
-    problems: tuple[str, ...] = ()
 
 
 class Span(NamedTuple):
@@ -103,3 +102,47 @@ class Span(NamedTuple):
     status: UnitStatusCode
     team: str
     area: str
+
+
+# --- cases --------------------------------------------------------------------------------------------------
+
+Resolution = Literal["completed", "completed_late", "declined", "closed", "missed"]
+
+
+class Followup(msgspec.Struct, array_like=True, frozen=True, gc=False, omit_defaults=True):
+    """One checkpoint of a case: opens <= due <= lapses. Its area and kind are the case's."""
+
+    checkpoint: str
+    #: Who owes it; of a resolved one who had the case then.
+    team: str
+    opens: Micros
+    due: Micros
+    lapses: Micros
+    #: None: owed. `closed`: its case was closed before it lapsed, or was closed when it fell due. `missed`: it had lapsed
+    #: when its case was closed; nobody owes it any more, and it stays missed among those that fell due.
+    resolution: Resolution | None = None
+    at: Micros | None = None  # when it was resolved
+    attempts: int = 0
+    #: `person`: a person's newest case owes it, see `streams/views/followups.py`.
+    per: Literal["case", "person"] = "case"
+
+
+class Case(msgspec.Struct, array_like=True, frozen=True, gc=False, omit_defaults=True):
+    """What a case is. One that was never opened counts what was done for it, and owes nothing."""
+
+    state: Literal["active", "closed", "never_opened"]
+    last_said: Micros
+    #: As told last: label values; of a case never opened `other` where not told.
+    team: str
+    area: str
+    #: How it began; its plan is of this time, kind and team.
+    opening: Opening | None = None
+    kind: str | None = None  # as told last; None: never opened
+    person: int | None = None
+    followups: tuple[Followup, ...] = ()
+    closed: Micros | None = None  # since when it is closed
+    #: When an active case stops being so by itself; NEVER: it goes on until it is closed.
+    ends: Micros = NEVER
+    #: The call that opened it, else the one that its opening names: no contact of its own if that tells of the same person.
+    call: str | None = None
+    facts: tuple[Fact, ...] = ()

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from streams.clock import DAY, SECOND, Micros, local
-from streams.events import TOPICS, Topic
+from streams.events import TOPICS, Agency, Topic
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = get_args(Day)
@@ -35,16 +35,34 @@ Outcome = Literal[
     "cancelled",
 ]
 OUTCOMES: tuple[str, ...] = get_args(Outcome)
-#: Intervals: `<start>_to_<end>`. The first two are of the call (its first CARE unit), the others of each CARE unit.
-Interval = Literal[
+#: Intervals: `<start>_to_<end>`. Source: the contract, section 3.
+CallInterval = Literal[  # of a call: of its first CARE dispatch, arrival, contact
+    "received_to_dispatched",
+    "received_to_on_scene",
+    "received_to_contact",
+    "eligible_to_dispatched",
+    "eligible_to_on_scene",
+    "dispatched_to_on_scene",
+]
+ResponseInterval = Literal[  # of each response of a CARE unit
+    "dispatched_to_en_route",
+    "en_route_to_on_scene",
+    "en_route_to_staged",
+    "staged_to_on_scene",
+    "on_scene_to_cleared",
+    "dispatched_to_cleared",
+]
+Interval = Literal[CallInterval, ResponseInterval]
+ALL_INTERVALS: tuple[Interval, ...] = get_args(Interval)
+#: Those that are counted today.
+INTERVALS: tuple[Interval, ...] = (
     "received_to_dispatched",
     "received_to_on_scene",
     "dispatched_to_en_route",
     "en_route_to_on_scene",
     "on_scene_to_cleared",
     "dispatched_to_cleared",
-]
-INTERVALS: tuple[Interval, ...] = get_args(Interval)
+)
 
 #: Fields whose codes a profile maps.
 FIELDS = ("area", "call_type", "team", "outcome", "service", "destination")
@@ -95,6 +113,8 @@ class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     opens: str
     due: str
     lapses: str
+    #: Whether every case owes it, or of a person's cases only the newest.
+    per: Literal["case", "person"] = "case"
 
 
 class Team(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -109,6 +129,8 @@ class Team(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     followups: tuple[Checkpoint, ...] = ()
     since: date | None = None
     until: date | None = None
+    #: What the city's systems send for the team; those of all its versions hold together, whatever the day.
+    codes: tuple[str, ...] = ()
 
     def active(self, day: date) -> bool:
         """Whether the team model is in force on a local day."""
@@ -134,6 +156,21 @@ class Coded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     eido: str | None = None
 
 
+class Listed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A unit of `[units]`: its other names, and where told whose it is and of which team (a code of `[[teams]]`)."""
+
+    aliases: tuple[str, ...] = ()
+    agency: Agency | None = None
+    team: str | None = None
+
+
+class StaleAfter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """After how long without a word an open call, and without a status a unit, is stale."""
+
+    call: str = "12h"
+    unit: str = "16h"
+
+
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=True):
     """The facts of one program."""
 
@@ -150,6 +187,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     followup_outcomes: tuple[Outcome, ...] = ()
     #: The feeds that the program has: an alert says when one of them is silent.
     feeds: tuple[Topic, ...] = TOPICS
+    units: dict[str, Listed] = {}
+    stale_after: StaleAfter = StaleAfter()
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -173,7 +212,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         }
         maps = {field: _with_local_codes(table) for field, table in coded.items()}
         maps["outcome"] |= {code: code for code in OUTCOMES}
-        maps["team"] = {code: code for code in self.team_codes}
+        maps["team"] = _with_local_codes({team.code: team for team in self.teams})
+        maps["team"] |= {alias: team.code for team in self.teams for alias in team.codes}
         return maps
 
     def teams_of(self, area: str) -> tuple[str, ...]:
@@ -228,7 +268,12 @@ def duration(text: str) -> Micros:
     return int(match[1]) * _UNITS[match[2]]
 
 
-def _with_local_codes(table: dict[str, Coded]) -> dict[str, str]:
+def plain(code: str) -> str:
+    """A code or a unit's name as it is compared: without case and outer blanks."""
+    return code.strip().casefold()
+
+
+def _with_local_codes(table: Mapping[str, Coded | Team]) -> dict[str, str]:
     return {code: code for code in table} | {alias: code for code, value in table.items() for alias in value.codes}
 
 
@@ -253,8 +298,23 @@ def load_all(directory: Path) -> dict[str, Profile]:
 
 def digest(profiles: Mapping[str, Profile]) -> str:
     """What these program files say, in 16 hexadecimal digits; comments and the order of files are nothing of it."""
-    content = msgspec.json.encode(profiles, order="sorted")
-    return sha256(content).hexdigest()[:16]
+    content = {program: _said(profile) for program, profile in profiles.items()}
+    return sha256(msgspec.json.encode(content, order="sorted")).hexdigest()[:16]
+
+
+def _said(profile: Profile) -> dict[str, Any]:
+    """What a file says. Keys that came later are left out where it does not use them, so that its digest stays."""
+    said: dict[str, Any] = msgspec.to_builtins(profile)
+    later: list[tuple[dict[str, Any], str, Any]] = [
+        (said, "units", {}),
+        (said, "stale_after", msgspec.to_builtins(StaleAfter())),
+        *((team, "codes", ()) for team in said["teams"]),
+        *((point, "per", "case") for team in said["teams"] for point in team["followups"]),
+    ]
+    for table, key, unused in later:
+        if table[key] == unused:
+            del table[key]
+    return said
 
 
 def load(file: Path) -> Profile:
@@ -298,11 +358,13 @@ def _problems(profile: Profile) -> list[tuple[str, str]]:
         elif code in (OTHER, NO_TEAM, UNRECORDED) and key != "program":
             found.append((key, f"'{code}' is kept for what the profile does not know; use another code"))
     for name, table in tables.items():
-        seen: dict[str, str] = {code: code for code in table}
-        for code, value in table.items():
-            for alias in value.codes:
-                if seen.setdefault(alias, code) != code:
-                    found.append((f"{name}.{code}.codes", f"'{alias}' maps to '{seen[alias]}' too; keep one"))
+        found += _twice(table, [(f"{name}.{code}.codes", code, value.codes) for code, value in table.items()])
+    found += _twice(
+        profile.team_codes, [(f"teams[{i}].codes", team.code, team.codes) for i, team in enumerate(profile.teams)]
+    )
+    found += _unit_problems(profile)
+    for name in ("call", "unit"):
+        found += _duration_problems(f"stale_after.{name}", getattr(profile.stale_after, name))
     if not profile.feeds or len(set(profile.feeds)) < len(profile.feeds):
         found.append(
             ("feeds", "none given, or one twice; name those that the program has, or leave the key out for all")
@@ -312,6 +374,33 @@ def _problems(profile: Profile) -> list[tuple[str, str]]:
     for i, team in enumerate(profile.teams):
         found += _team_problems(profile, team, f"teams[{i}]")
     return found
+
+
+def _twice(names: Iterable[str], others: Iterable[tuple[str, str, tuple[str, ...]]]) -> list[tuple[str, str]]:
+    """What stands for two: `others` are (key, name, what else stands for it), compared without case and outer blanks."""
+    found: list[tuple[str, str]] = []
+    seen = {plain(name): name for name in names}
+    for key, name, also in others:
+        for other in also:
+            if seen.setdefault(plain(other), name) != name:
+                found.append((key, f"'{other}' maps to '{seen[plain(other)]}' too; keep one"))
+    return found
+
+
+def _unit_problems(profile: Profile) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    seen: dict[str, str] = {}
+    for unit, listed in profile.units.items():
+        key = f"units.{unit}"
+        if (first := seen.setdefault(plain(unit), unit)) != unit:
+            found.append((key, f"is '{first}' written another way; keep one"))
+        if listed.team is not None and listed.team not in profile.team_codes:
+            found.append((f"{key}.team", f"'{listed.team}' is no code of [[teams]]; add it there or mend the name"))
+        for name in (unit, *listed.aliases):
+            if not 1 <= len(name) <= 128 or not name.strip():
+                found.append((key, f"'{name}' is no name of a unit; give 1 to 128 characters"))
+    aliases = [(f"units.{unit}.aliases", unit, listed.aliases) for unit, listed in profile.units.items()]
+    return found + _twice(profile.units, aliases)
 
 
 def _team_problems(profile: Profile, team: Team, key: str) -> list[tuple[str, str]]:

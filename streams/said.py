@@ -9,13 +9,19 @@ ever added at the end of its class.
 
 from __future__ import annotations
 
-from typing import get_args
+from collections.abc import Callable
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any, Final, get_args
 
 import msgspec
 
-from streams.clock import Micros
+from streams import events_next as e
+from streams.clock import Micros, micros
 from streams.events import Agency, AttemptResult, CaseKind, Channel, ReferralResult, Source, UnitStatusCode
 
+#: Characters of a code that are kept. Source: the contract, section 2.
+CODE: Final = 64
 #: Hash of the token of a person, keyed by its program: 8 bytes as a number.
 Person = int
 
@@ -265,3 +271,171 @@ assert RANK.keys() == set(get_args(AnySaid)), "a statement without its place in 
 def place(said: Said) -> tuple[Micros, int, str]:
     """Where a statement stands in the walk through its record: by time, then life cycle, then id as text."""
     return said.at, RANK[type(said)], said.id
+
+
+def of(event: e.Event, at: Micros) -> AnySaid:
+    """The statement that an event makes, with its `at` in microseconds. Raises KeyError for what is no statement."""
+    return _OF[type(event)](event, at)
+
+
+def person(program: str, token: str) -> Person:
+    """What is kept of a person's token."""
+    hashing = _another()  # to make one costs more than to use it
+    hashing.update(f"{program}/{token}".encode())
+    return int.from_bytes(hashing.digest(), "big")
+
+
+def content(said: Said) -> bytes:
+    """Eight bytes that stand for what a statement says: all of it but its id and revision.
+
+    They stay as they are when a field is added to its class.
+    """
+    fields, defaults = msgspec.structs.astuple(said), said.__struct_defaults__
+    told = len(fields)
+    while told > len(fields) - len(defaults) and fields[told - 1] == defaults[told - 1 - len(fields)]:
+        told -= 1
+    hashing = _another()
+    hashing.update(msgspec.msgpack.encode((said.__struct_config__.tag, said.at, *fields[3:told])))
+    return hashing.digest()
+
+
+_another = blake2b(digest_size=8).copy
+
+
+def _code(told: str) -> str:
+    return told.strip()[:CODE]
+
+
+def _maybe(told: str | None) -> str | None:
+    """An optional code; one of blanks alone was not told."""
+    return None if told is None else told.strip()[:CODE] or None
+
+
+def _time(told: datetime | None) -> Micros | None:
+    return None if told is None else micros(told)
+
+
+def _who(event: e.CallClosed | e.CaseOpened) -> Person | None:
+    return None if event.person is None else person(event.program, event.person)
+
+
+def _bare(kind: Callable[..., AnySaid]) -> Callable[[e.Event, Micros], AnySaid]:
+    return lambda event, at: kind(event.id, at, event.revision or 0)
+
+
+def _point(kind: Callable[..., AnySaid]) -> Callable[[e.UnitEvent, Micros], AnySaid]:
+    return lambda event, at: kind(event.id, at, event.revision or 0, event.unit, event.agency)
+
+
+def _transport(event: e.UnitTransporting | e.UnitAtDestination, at: Micros) -> Transporting | AtDestination:
+    kind = Transporting if type(event) is e.UnitTransporting else AtDestination
+    return kind(event.id, at, event.revision or 0, event.unit, event.agency, _maybe(event.destination))
+
+
+def _received(event: e.CallReceived, at: Micros) -> Received:
+    return Received(
+        event.id,
+        at,
+        event.revision or 0,
+        _code(event.call_type),
+        _code(event.area),
+        event.source,
+        _time(event.scheduled_for),
+        event.priority,
+    )
+
+
+def _triaged(event: e.CallTriaged, at: Micros) -> Triaged:
+    return Triaged(event.id, at, event.revision or 0, event.eligible, _maybe(event.call_type), _maybe(event.area))
+
+
+def _dispatched(event: e.UnitDispatched, at: Micros) -> Dispatched:
+    return Dispatched(event.id, at, event.revision or 0, event.unit, event.agency, _maybe(event.team))
+
+
+def _contact(event: e.ContactMade, at: Micros) -> Contact:
+    team, channel = _maybe(event.team), event.channel or "in_person"
+    return Contact(event.id, at, event.revision or 0, event.unit, team, channel)
+
+
+def _closed(event: e.CallClosed, at: Micros) -> Closed:
+    outcome, reason = _maybe(event.outcome), _maybe(event.unserved_reason)
+    return Closed(event.id, at, event.revision or 0, outcome, reason, _who(event), event.involuntary)
+
+
+def _merged(event: e.CallMerged, at: Micros) -> Merged:
+    return Merged(event.id, at, event.revision or 0, event.into)
+
+
+def _force(event: e.UseOfForce, at: Micros) -> Force:
+    return Force(event.id, at, event.revision or 0, event.level)
+
+
+def _needles(event: e.NeedlesCollected, at: Micros) -> Needles:
+    return Needles(event.id, at, event.revision or 0, event.count)
+
+
+def _referral(event: e.ReferralMade, at: Micros) -> Referral:
+    service, partner = _code(event.service), _maybe(event.partner)
+    return Referral(event.id, at, event.revision or 0, service, partner, event.result or "offered")
+
+
+def _status(event: e.UnitStatus, at: Micros) -> Status:
+    return Status(event.id, at, event.revision or 0, event.status, _code(event.team), _maybe(event.area), event.crew)
+
+
+def _opened(event: e.CaseOpened, at: Micros) -> Opened:
+    team, area = _code(event.team), _maybe(event.area)
+    return Opened(event.id, at, event.revision or 0, event.kind, team, area, _who(event), event.call)
+
+
+def _attempted(event: e.FollowupAttempted, at: Micros) -> Attempted:
+    return Attempted(event.id, at, event.revision or 0, _code(event.followup), event.result)
+
+
+def _outreach(event: e.OutreachAttempted, at: Micros) -> Outreach:
+    return Outreach(event.id, at, event.revision or 0, event.located)
+
+
+def _rescheduled(event: e.FollowupRescheduled, at: Micros) -> Rescheduled:
+    followup, due = _code(event.followup), micros(event.due)
+    return Rescheduled(event.id, at, event.revision or 0, followup, due, _time(event.lapses))
+
+
+def _transferred(event: e.CaseTransferred, at: Micros) -> Transferred:
+    return Transferred(event.id, at, event.revision or 0, _code(event.team))
+
+
+def _case_closed(event: e.CaseClosed, at: Micros) -> CaseClosed:
+    return CaseClosed(event.id, at, event.revision or 0, _maybe(event.reason))
+
+
+_OF: dict[type[e.Event], Callable[[Any, Micros], AnySaid]] = {
+    e.CallReceived: _received,
+    e.CallTriaged: _triaged,
+    e.UnitDispatched: _dispatched,
+    e.UnitEnRoute: _point(EnRoute),
+    e.UnitStaged: _point(Staged),
+    e.UnitOnScene: _point(OnScene),
+    e.ContactMade: _contact,
+    e.UnitTransporting: _transport,
+    e.UnitAtDestination: _transport,
+    e.UnitCleared: _point(Cleared),
+    e.UnitCancelled: _point(Cancelled),
+    e.CallClosed: _closed,
+    e.CallReopened: _bare(Reopened),
+    e.CallMerged: _merged,
+    e.PoliceRequested: _bare(PoliceRequested),
+    e.UseOfForce: _force,
+    e.NeedlesCollected: _needles,
+    e.ReferralMade: _referral,
+    e.UnitStatus: _status,
+    e.CaseOpened: _opened,
+    e.FollowupAttempted: _attempted,
+    e.OutreachAttempted: _outreach,
+    e.FollowupRescheduled: _rescheduled,
+    e.CaseTransferred: _transferred,
+    e.CaseClosed: _case_closed,
+    e.CaseReopened: _bare(CaseReopened),
+}
+assert _OF.keys() == set(e.STATEMENTS), "an event that makes no statement"

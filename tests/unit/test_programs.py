@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from streams import programs
 from streams.clock import DAY, SECOND, micros
-from streams.programs import DAYS, Profile, ProfileError, Shift, duration, load, load_all
+from streams.programs import DAYS, Listed, Profile, ProfileError, Shift, digest, duration, load, load_all
 
 FOLDER = Path(programs.__file__).resolve().parent.parent / "programs"
 HOUR = 3600 * SECOND
@@ -184,6 +184,7 @@ south = { label = "South", codes = ["s"] }
 [[teams]]
 code = "day"
 label = "Day"
+codes = ["d1"]
 since = 2024-01-01
 areas = ["north", "south"]
 hours = [{ days = ["mon", "tue"], from = 08:00:00, until = 16:00:00 }]
@@ -196,6 +197,15 @@ assist = { label = "Assist" }
 
 [outcomes]
 services = { label = "Services" }
+"""
+
+OTHER_TEAM = """\
+[[teams]]
+code = "night"
+label = "Night"
+codes = ["n1", "D1"]
+areas = ["north"]
+hours = [{ days = ["mon"], from = 20:00:00, until = 04:00:00 }]
 """
 
 SECOND_VERSION = """\
@@ -279,6 +289,70 @@ WRONG: dict[str, tuple[str, str, str, str]] = {
     "no feeds": ("triages = ", "feeds = []\ntriages = ", "feeds: ", "leave the key out"),
     "a feed twice": ("triages = ", 'feeds = ["status", "status"]\ntriages = ', "feeds: ", "leave the key out"),
     "unknown feed": ("triages = ", 'feeds = ["cases"]\ntriages = ', "feeds[0]: ", "docs/programs.md"),
+    "local code of another case": ('codes = ["s"]', 'codes = [" N "]', "areas.south.codes: ", "keep one"),
+    "code of two teams": (
+        "[call_types]",
+        f"{OTHER_TEAM}\n[call_types]",
+        "teams[1].codes: ",
+        "'D1' maps to 'day' too; keep one",
+    ),
+    "alias of two units": (
+        "[call_types]",
+        '[units]\nM1 = { aliases = ["Medic 1"] }\nM2 = { aliases = ["MEDIC 1"] }\n[call_types]',
+        "units.M2.aliases: ",
+        "'MEDIC 1' maps to 'M1' too; keep one",
+    ),
+    "alias is a unit": (
+        "[call_types]",
+        '[units]\nM1 = { aliases = ["m2"] }\nM2 = {}\n[call_types]',
+        "units.M1.aliases: ",
+        "'m2' maps to 'M2' too; keep one",
+    ),
+    "unit twice": ("[call_types]", "[units]\nM1 = {}\nm1 = {}\n[call_types]", "units.m1: ", "'M1' written another way"),
+    "unit of an unknown team": (
+        "[call_types]",
+        '[units]\nM1 = { team = "night" }\n[call_types]',
+        "units.M1.team: ",
+        "add it there or mend the name",
+    ),
+    "unit of an unknown agency": (
+        "[call_types]",
+        '[units]\nM1 = { agency = "coroner" }\n[call_types]',
+        "units[...].agency: ",
+        "docs/programs.md",
+    ),
+    "unit without a name": ("[call_types]", '[units]\n" " = {}\n[call_types]', "units. : ", "1 to 128 characters"),
+    "alias without a name": (
+        "[call_types]",
+        '[units]\nM1 = { aliases = [""] }\n[call_types]',
+        "units.M1: ",
+        "1 to 128 characters",
+    ),
+    "unknown key of a unit": (
+        "[call_types]",
+        '[units]\nM1 = { alias = "m" }\n[call_types]',
+        "units[...]: ",
+        "`alias`",
+    ),
+    "stale after a while": (
+        "triages = ",
+        'stale_after = { call = "a day" }\ntriages = ',
+        "stale_after.call: ",
+        "such as '8min'",
+    ),
+    "stale at once": (
+        "triages = ",
+        'stale_after = { unit = "0h" }\ntriages = ',
+        "stale_after.unit: ",
+        "longer than nothing",
+    ),
+    "stale after what": ("triages = ", 'stale_after = { calls = "1h" }\ntriages = ', "stale_after: ", "`calls`"),
+    "owed by whom": (
+        'lapses = "9d"',
+        'lapses = "9d", per = "household"',
+        "teams[0].followups[0].per: ",
+        "docs/programs.md",
+    ),
     "two versions at once": (
         "[call_types]",
         f"{SECOND_VERSION}\n[call_types]",
@@ -385,3 +459,49 @@ def test_until_midnight_is_the_end_of_the_day() -> None:
     assert evening.covers(datetime.fromisoformat("2024-05-17T23:59:59.999999"))
     assert not evening.covers(datetime.fromisoformat("2024-05-18T00:00:00"))
     assert not evening.covers(datetime.fromisoformat("2024-05-17T00:00:00"))
+
+
+# --- keys that came later ------------------------------------------------------------------------------------
+
+
+def loaded(folder: Path, text: str) -> Profile:
+    file = folder / "test.toml"
+    file.write_text(text)
+    return load(file)
+
+
+def test_a_file_without_later_keys_keeps_its_digest(tmp_path: Path) -> None:
+    """Of the version before they were there: an update of carewatch is no change of the program."""
+    profile = loaded(tmp_path, GOOD.replace('codes = ["d1"]\n', ""))
+    assert digest({"test": profile}) == "ff97736d89f41521"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('codes = ["d1"]', 'codes = ["d2"]'),
+        ("[call_types]", "[units]\nM1 = {}\n\n[call_types]"),
+        ("triages = ", 'stale_after = { call = "6h" }\ntriages = '),
+        ('lapses = "9d"', 'lapses = "9d", per = "person"'),
+        ("received_to_dispatched", "received_to_contact"),
+    ],
+)
+def test_a_later_key_changes_the_digest(tmp_path: Path, old: str, new: str) -> None:
+    before, after = loaded(tmp_path, GOOD), loaded(tmp_path, GOOD.replace(old, new, 1))
+    assert digest({"test": before}) != digest({"test": after})
+
+
+def test_what_is_said_as_by_default_is_nothing_new(tmp_path: Path) -> None:
+    text = GOOD.replace("triages = ", 'stale_after = { call = "12h", unit = "16h" }\ntriages = ')
+    told = loaded(tmp_path, text.replace('lapses = "9d"', 'lapses = "9d", per = "case"'))
+    assert digest({"test": told}) == digest({"test": loaded(tmp_path, GOOD)})
+
+
+def test_units_teams_and_targets_of_a_file(tmp_path: Path) -> None:
+    targets = ", ".join(f'{interval} = "{minutes}min"' for minutes, interval in enumerate(programs.ALL_INTERVALS, 1))
+    text = GOOD.replace('received_to_dispatched = "5min"', targets)
+    units = '[units]\nM1 = { aliases = ["Medic 1"], agency = "care", team = "day" }\n"E 2" = { agency = "fire" }\n\n'
+    profile = loaded(tmp_path, text.replace("[call_types]", f"{units}[call_types]"))
+    assert profile.units == {"M1": Listed(("Medic 1",), "care", "day"), "E 2": Listed((), "fire", None)}
+    assert profile.labels["team"] == {"day": "day", "d1": "day"}
+    assert {interval for _, interval in profile.targets} == set(programs.ALL_INTERVALS) > set(programs.INTERVALS)

@@ -1,0 +1,197 @@
+"""What a call is, by what was said about it. Source: the contract, section 3; docs/meaning.md where it is silent.
+
+Read `derive_call` from top to bottom; each step has its own file:
+
+- `told.py` walks through the statements once: spells, and which telling of each field holds;
+- `response.py` cuts the points of each unit into responses, and asks the units' past how they ended;
+- `result.py`, `police.py`, `intervals.py`, `counted.py` say what follows from these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from streams.clock import Micros
+from streams.derive import counted, intervals
+from streams.derive.past import Past
+from streams.derive.police import involvement
+from streams.derive.response import Work, works_of
+from streams.derive.result import result, served, team_of_call
+from streams.derive.told import Close, Reached, Told
+from streams.entries import Call, Fact, Opening
+from streams.programs import NO_TEAM, OTHER, UNRECORDED
+from streams.rules import Rules
+from streams.said import AnyOfCall
+
+#: A contradiction that was applied as far as it makes sense, and the time whose day it counts on.
+Problem = tuple[
+    Literal[
+        "closed_before_received",
+        "unrecorded_outcome",
+        "merge_ignored",
+        "unit_on_two_scenes",
+    ],
+    Micros,
+]
+
+
+def derive_call(
+    id: str, said: Sequence[AnyOfCall], rules: Rules, past: Past, into: str | None, known: Callable[[str], bool]
+) -> Call:
+    """What a call is.
+
+    `said` are the statements that hold, in the order of the walk (`said.place`), one at least; beside its own what is said of
+    units, contacts, force, needles, referrals and police requests on calls merged into it. `into` is the call that it is
+    merged into itself, as told; None: into none, or in a circle. `known` tells whether there is a call of which a statement
+    holds: a merge into another ends nothing.
+
+    Its facts are about in the order in which they come to be, so that most new statements only add some (see
+    `streams/views/counts.py`).
+
+    Pure: statements, program file, past and the calls that are known decide, nothing else.
+    """
+    told = Told(id, said, rules, into, known)
+    spell = len(told.spells) - 1
+    state: Literal["open", "closed", "merged"] = "open"
+    if told.merged is not None:
+        state = "merged"
+    elif told.spells[-1].ended:
+        state = "closed"
+
+    works: list[Work] = []
+    care: list[Work] = []
+    for unit in told.units.values():
+        of_unit = works_of(unit, past)
+        works += of_unit
+        if unit.agency == "care":
+            care += of_unit
+    team = team_of_call(care, told.contacts) if care or told.contacts else NO_TEAM
+
+    eligible_since = _eligible_since(told, said[0].at)
+    since = eligible_since if spell == 0 else told.spells[-1].begins
+
+    facts = _of_the_call(told, said[0].at, rules)
+    if care or told.contacts:
+        facts += intervals.facts(told, care, eligible_since, team, rules)
+    if care or told.counted or told.involuntary is not None:
+        facts += counted.facts(told, care, rules)
+
+    close = None if state == "merged" else told.close
+    closed = outcome = found = asks = case = None
+    how = served(care, told.contacts, None if close is None else close.outcome)
+    if close is not None:
+        closed = close.at
+        outcome = close.outcome or UNRECORDED
+        found, asks = result(told, close, how, eligible_since, rules, past)
+        case = _case(told, close, team, rules)
+        day = rules.day(closed)
+        police, freed = involvement(told.units.values(), works)
+        facts.append(("closed", day, team, told.area, told.call_type, outcome, found, police, 1))
+        if freed is not None:
+            facts.append(("freed", day, freed))
+    how_in_spell = how if spell == 0 else served(care, told.contacts, None, spell)
+
+    for at, field in told.unmapped:
+        facts.append(("unmapped", rules.day(at), field, 1))
+    for problem, at in _problems(told, works, close):
+        facts.append(("problem", rules.day(at), problem, 1))
+
+    return Call(  # each in its place: names would cost five times as much
+        state,
+        said[-1].at,
+        since,
+        told.area,
+        told.call_type,
+        team,
+        tuple(facts),
+        tuple([work.response(rules) for work in works]),
+        told.received,
+        closed,
+        outcome,
+        found,
+        asks,
+        eligible_since,
+        told.triaged is not False,
+        told.scheduled_for,
+        spell,
+        how,
+        how_in_spell,
+        state == "open" and not _is_sent(care, told.contacts, spell),
+        state == "open" and not _is_there(care, told.contacts, spell),
+        () if told.person is None else (told.person,),
+        case,
+        into if state == "merged" else None,
+    )
+
+
+def _eligible_since(told: Told, first_said: Micros) -> Micros:
+    if told.scheduled_for is not None:
+        return told.scheduled_for
+    if told.eligible_again is not None:
+        return told.eligible_again
+    return first_said if told.received is None else told.received
+
+
+def _is_sent(care: Sequence[Work], contacts: Sequence[Reached], spell: int) -> bool:
+    """Whether a CARE unit was sent in this spell that was not taken away before it arrived, or is still on its way."""
+    for work in care:
+        if work.ended == "works" or work.reached_in >= spell:
+            return True
+    return _in_contact(contacts, spell)
+
+
+def _is_there(care: Sequence[Work], contacts: Sequence[Reached], spell: int) -> bool:
+    """Whether a CARE unit arrived in this spell or is still there, or something is told that comes after an arrival."""
+    for work in care:
+        if work.served_in >= spell or (work.ended == "works" and work.served_in >= 0):
+            return True
+    return _in_contact(contacts, spell)
+
+
+def _in_contact(contacts: Sequence[Reached], spell: int) -> bool:
+    return len(contacts) > 0 and any(
+        contact.in_person and contact.spell >= spell and contact.by_care for contact in contacts
+    )
+
+
+def _case(told: Told, close: Close, team: str, rules: Rules) -> Opening | None:
+    """The case that the call opens at its close, if its outcome asks for one."""
+    if close.outcome not in rules.profile.followup_outcomes:
+        return None
+    owes: str | None = team
+    if team in (NO_TEAM, OTHER):
+        # of an area that the program does not know nobody can say who covers it
+        covering = rules.covering(told.area, rules.day(close.at)) if rules.has_area(told.area) else ()
+        owes = next(iter(covering), None)
+    return Opening(close.at, "encounter", owes, told.area, told.person)
+
+
+def _of_the_call(told: Told, first_said: Micros, rules: Rules) -> list[Fact]:
+    facts: list[Fact] = []
+    if told.received is not None:
+        facts.append(("received", rules.day(told.received), told.area, told.call_type, told.source, 1))
+    elif told.merged is None:
+        facts.append(("problem", rules.day(first_said), "no_receipt", 1))
+    for again in told.spells[1:]:
+        facts.append(("reopened", rules.day(again.begins), told.area, 1))
+    if told.merged is not None:
+        day = rules.day(told.merged)
+        facts.append(("merged", day, told.area, 1))
+        facts.append(("duplicate", day, told.area, 1))
+    return facts
+
+
+def _problems(told: Told, works: Sequence[Work], close: Close | None) -> list[Problem]:
+    """All but `no_receipt`."""
+    found: list[Problem] = []
+    if told.received is not None and told.first_close is not None and told.first_close < told.received:
+        found.append(("closed_before_received", told.first_close))
+    if close is not None and close.outcome in (None, UNRECORDED):
+        found.append(("unrecorded_outcome", close.at))
+    for at in told.ignored_merges:
+        found.append(("merge_ignored", at))
+    for work in works:
+        if work.ended == "on_scene_elsewhere" and work.on_scene is not None:
+            found.append(("unit_on_two_scenes", work.ends))
+    return found
