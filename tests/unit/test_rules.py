@@ -61,7 +61,6 @@ def day(text: str) -> int:
         ("area", "  e-1\t", "east"),
         ("area", "north", "other"),
         ("area", "", "other"),
-        ("area", "other", "other"),
         ("call_type", "CRISIS CALL", "crisis"),
         ("call_type", "crisiscall", "other"),
         ("outcome", "10-8s", "services"),
@@ -77,6 +76,13 @@ def test_codes_are_compared_without_case_and_outer_blanks(field: str, code: str,
     for _ in range(2):  # found, and remembered
         assert small.label(field, code) == label
         assert small.knows(field, code) is (label != "other")
+
+
+@pytest.mark.parametrize(("field", "word"), [("area", "other"), ("team", " Other"), ("outcome", "unrecorded")])
+def test_every_program_knows_the_words_of_the_contract(field: str, word: str) -> None:
+    small = rules(team("red", shift("08:00", "16:00")))
+    assert small.label(field, word) == word.strip().lower()
+    assert small.knows(field, word)
 
 
 def test_codes_of_all_versions_of_a_team_are_its_codes() -> None:
@@ -227,13 +233,14 @@ def test_a_shift_begun_on_the_last_night_ends_under_the_version_it_began_with() 
     assert not ended.open("red", when("2024-06-01T20:00:00-05:00"))
 
 
-def test_the_last_night_of_a_team_covers_no_new_day() -> None:
-    """Coverage is of the day on which a call begins, hours of the day on which the shift did."""
+def test_the_last_night_of_a_team_is_worked_to_its_end() -> None:
+    """Coverage is of the day on which a call begins; hours, and the areas worked for, of the day on which the shift did."""
     red = team("red", shift("20:00", "04:00"), until="2024-06-01")
     blue = team("blue", shift("08:00", "16:00"), since="2024-06-01")
     small = rules(red, blue)
     assert small.working("east", when("2024-05-31T23:59:59-05:00")) == ("red",)
-    assert small.working("east", when("2024-06-01T01:00:00-05:00")) == ()
+    assert small.working("east", when("2024-06-01T01:00:00-05:00")) == ("red",)
+    assert small.working("east", when("2024-06-01T05:00:00-05:00")) == ()
     assert small.covering("east", day("2024-06-01")) == ("blue",)
 
 
