@@ -24,18 +24,6 @@ from streams.programs import NO_TEAM, OTHER, UNRECORDED
 from streams.rules import Rules
 from streams.said import AnyOfCall
 
-#: A contradiction that was applied as far as it makes sense, and the time whose day it counts on.
-Problem = tuple[
-    Literal[
-        "closed_before_received",
-        "unrecorded_outcome",
-        "merge_ignored",
-        "unit_on_two_scenes",
-    ],
-    Micros,
-]
-
-
 def derive_call(
     id: str, said: Sequence[AnyOfCall], rules: Rules, past: Past, into: str | None, known: Callable[[str], bool]
 ) -> Call:
@@ -71,9 +59,10 @@ def derive_call(
     eligible_since = _eligible_since(told, first_said)
     since = eligible_since if spell == 0 else told.last.begins
 
-    facts = _of_the_call(told, first_said, rules)
+    facts: list[Fact] = []
+    _add_facts(told, first_said, rules, facts)
     if care or contacts:
-        facts += intervals.facts(told, care, eligible_since, team, rules)
+        intervals.add_facts(told, care, eligible_since, team, rules, facts)
     if care or told.counted or told.involuntary is not None:
         counted.add_facts(told, care, rules, facts)
 
@@ -92,10 +81,7 @@ def derive_call(
             facts.append(("freed", day, freed))
     how_in_spell = how if spell == 0 else served(care, contacts, None, spell)
 
-    for at, field in told.unmapped:
-        facts.append(("unmapped", rules.day(at), field, 1))
-    for problem, at in _problems(told, works, close):
-        facts.append(("problem", rules.day(at), problem, 1))
+    _add_problems(told, works, close, rules, facts)
 
     is_open = state == "open"
     return Call(  # each in its place: names would cost five times as much
@@ -168,31 +154,33 @@ def _case(told: Told, close: Spell, team: str, rules: Rules) -> Opening | None:
     return Opening(close.closed, "encounter", owes, told.area, told.person)
 
 
-def _of_the_call(told: Told, first_said: Micros, rules: Rules) -> list[Fact]:
-    facts: list[Fact] = []
+def _add_facts(told: Told, first_said: Micros, rules: Rules, facts: list[Fact]) -> None:
+    """Those of the call itself, but for its close."""
+    area = told.area
     if told.received is not None:
-        facts.append(("received", rules.day(told.received), told.area, told.call_type, told.source, 1))
+        facts.append(("received", rules.day(told.received), area, told.call_type, told.source, 1))
     elif told.merged is None:
         facts.append(("problem", rules.day(first_said), "no_receipt", 1))
-    for again in told.spells[1:]:
-        facts.append(("reopened", rules.day(again.begins), told.area, 1))
+    for at, field in told.unmapped:
+        facts.append(("unmapped", rules.day(at), field, 1))
+    if told.spell:
+        for again in told.spells[1:]:
+            facts.append(("reopened", rules.day(again.begins), area, 1))
     if told.merged is not None:
         day = rules.day(told.merged)
-        facts.append(("merged", day, told.area, 1))
-        facts.append(("duplicate", day, told.area, 1))
-    return facts
+        facts.append(("merged", day, area, 1))
+        facts.append(("duplicate", day, area, 1))
 
 
-def _problems(told: Told, works: Sequence[Work], close: Spell | None) -> list[Problem]:
-    """All but `no_receipt`."""
-    found: list[Problem] = []
-    if told.received is not None and told.first_close is not None and told.first_close < told.received:
-        found.append(("closed_before_received", told.first_close))
-    if close is not None and close.outcome in (None, UNRECORDED):
-        found.append(("unrecorded_outcome", close.closed))
+def _add_problems(told: Told, works: Sequence[Work], close: Spell | None, rules: Rules, facts: list[Fact]) -> None:
+    """All contradictions but `no_receipt`: applied as far as they make sense, and counted on a day."""
+    first_close, received = told.first_close, told.received
+    if first_close is not None and received is not None and first_close < received:
+        facts.append(("problem", rules.day(first_close), "closed_before_received", 1))
+    if close is not None and (close.outcome is None or close.outcome == UNRECORDED):
+        facts.append(("problem", rules.day(close.closed), "unrecorded_outcome", 1))
     for at in told.ignored_merges:
-        found.append(("merge_ignored", at))
+        facts.append(("problem", rules.day(at), "merge_ignored", 1))
     for work in works:
         if work.ended == "on_scene_elsewhere" and work.on_scene is not None:
-            found.append(("unit_on_two_scenes", work.ends))
-    return found
+            facts.append(("problem", rules.day(work.ends), "unit_on_two_scenes", 1))

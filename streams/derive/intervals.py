@@ -21,7 +21,9 @@ Measured = tuple[Interval, str, Micros, Micros]
 _end = itemgetter(3)
 
 
-def facts(told: Told, care: Sequence[Work], eligible_since: Micros, team: str, rules: Rules) -> list[Fact]:
+def add_facts(
+    told: Told, care: Sequence[Work], eligible_since: Micros, team: str, rules: Rules, facts: list[Fact]
+) -> None:
     """The intervals of a call of this team and of its responses by CARE units, each on the local day of its end; in that order."""
     measured: list[Measured] = []
     _of_call(told, care, eligible_since, team, measured)
@@ -29,16 +31,14 @@ def facts(told: Told, care: Sequence[Work], eligible_since: Micros, team: str, r
         _of_response(work, measured)
     measured.sort(key=_end)
     area = told.area
-    found: list[Fact] = []
     day, at = 0, -NEVER
     for interval, of_team, begins, ends in measured:
         if ends != at:
             day, at = rules.day(ends), ends
         if begins <= ends:
-            found.append(("interval", day, of_team, area, interval, ends - begins))
+            facts.append(("interval", day, of_team, area, interval, ends - begins))
         else:
-            found.append(("disorder", day, interval, 1))
-    return found
+            facts.append(("disorder", day, interval, 1))
 
 
 def _of_call(told: Told, care: Sequence[Work], eligible_since: Micros, team: str, found: list[Measured]) -> None:
