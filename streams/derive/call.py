@@ -24,6 +24,7 @@ from streams.programs import NO_TEAM, OTHER, UNRECORDED
 from streams.rules import Rules
 from streams.said import AnyOfCall
 
+
 def derive_call(
     id: str, said: Sequence[AnyOfCall], rules: Rules, past: Past, into: str | None, known: Callable[[str], bool]
 ) -> Call:

@@ -58,7 +58,9 @@ class Unit:
         self.first: Micros | None = None  # its first point
         self.works: list[Work] = []  # its responses; a clear without any other point makes none
         self._work: Work | None = None  # the last of them
-        self._early: list[UnitPoint | Contact] | None = None  # clears before any other point: of the response that follows
+        self._early: list[UnitPoint | Contact] | None = (
+            None  # clears before any other point: of the response that follows
+        )
         self._named = named
         self._past = past
         self._asked = False

@@ -158,7 +158,9 @@ class Told:
         self.person: int | None = None
         self.involuntary: tuple[bool, Micros] | None = None
         self.units: list[Unit] = []
-        self._by_name: dict[str, Unit] = {}  # by the names that the program file gives them, and by those that were told
+        self._by_name: dict[
+            str, Unit
+        ] = {}  # by the names that the program file gives them, and by those that were told
         self.contacts: list[Reached] = []
         self.counted: list[PoliceRequested | Force | Needles | Referral] = []
         self.unmapped: list[tuple[Micros, Field]] = []

@@ -38,9 +38,13 @@ class Views:
     def of_call(self, id: str, before: Call | None, after: Call | None) -> None:
         """A call is something else now; None: not there."""
         self._of_call(id, before, after)
-        if (before and before.people) or (after and after.people):
-            self.people.change(people.of_call(before, self._rules), people.of_call(after, self._rules))
-            self.people.change(*self._people_of_cases.call_tells(id, after.people if after else ()))
+        were, are = before.people if before else (), after.people if after else ()
+        if were or are:
+            told, tells = people.of_call(before, self._rules), people.of_call(after, self._rules)
+            if told != tells:
+                self.people.change(told, tells)
+            if were != are:
+                self.people.change(*self._people_of_cases.call_tells(id, are))
 
     def archive_call(self, id: str, call: Call | None) -> set[int]:
         """A call is no longer kept; the days of people that are stored otherwise now."""
