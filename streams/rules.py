@@ -62,7 +62,10 @@ class Rules:
         self._stale_unit = duration(profile.stale_after.unit)
         self._zone = profile.zone
         self._versions = _versions(profile.teams)
-        self._labels = {field: _labels(profile.labels[field], _WORDS.get(field, ())) for field in FIELDS}
+        #: The label value of each code that may be told, by field: what `label` looks up.
+        self.labels: Mapping[str, Mapping[str, str]] = {
+            field: _labels(profile.labels[field], _WORDS.get(field, ())) for field in FIELDS
+        }
         self._units = _units(profile)
         self._days = _Kept(self._find_day)
         self._covering = _Kept(self._find_covering)
@@ -76,11 +79,11 @@ class Rules:
 
     def label(self, field: str, code: str) -> str:
         """The label value of a code that was told; `other` where the file does not know it."""
-        return self._labels[field][code]
+        return self.labels[field][code]
 
     def knows(self, field: str, code: str) -> bool:
         """Whether the file maps the code."""
-        return self._labels[field][code] != OTHER or plain(code) == OTHER
+        return self.labels[field][code] != OTHER or plain(code) == OTHER
 
     def unit(self, name: str) -> UnitFacts:
         """The unit that a name stands for: itself where [units] does not list it."""

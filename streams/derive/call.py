@@ -3,7 +3,7 @@
 Read `derive_call` from top to bottom; each step has its own file:
 
 - `told.py` walks through the statements once: spells, and which telling of each field holds;
-- `response.py` cuts the points of each unit into responses, and asks the units' past how they ended;
+- `response.py` cuts the points of each unit into responses on that walk, and asks the units' past how they ended;
 - `result.py`, `police.py`, `intervals.py`, `counted.py` say what follows from these.
 """
 
@@ -16,24 +16,13 @@ from streams.clock import Micros
 from streams.derive import counted, intervals
 from streams.derive.past import Past
 from streams.derive.police import involvement
-from streams.derive.response import Work, works_of
+from streams.derive.response import Work
 from streams.derive.result import result, served, team_of_call
-from streams.derive.told import Close, Reached, Told
+from streams.derive.told import Reached, Spell, Told
 from streams.entries import Call, Fact, Opening
 from streams.programs import NO_TEAM, OTHER, UNRECORDED
 from streams.rules import Rules
 from streams.said import AnyOfCall
-
-#: A contradiction that was applied as far as it makes sense, and the time whose day it counts on.
-Problem = tuple[
-    Literal[
-        "closed_before_received",
-        "unrecorded_outcome",
-        "merge_ignored",
-        "unit_on_two_scenes",
-    ],
-    Micros,
-]
 
 
 def derive_call(
@@ -51,52 +40,51 @@ def derive_call(
 
     Pure: statements, program file, past and the calls that are known decide, nothing else.
     """
-    told = Told(id, said, rules, into, known)
-    spell = len(told.spells) - 1
+    told = Told(id, said, rules, past, into, known)
+    spell, first_said = told.spell, said[0].at
     state: Literal["open", "closed", "merged"] = "open"
     if told.merged is not None:
         state = "merged"
-    elif told.spells[-1].ended:
+    elif told.last.ended:
         state = "closed"
 
     works: list[Work] = []
     care: list[Work] = []
-    for unit in told.units.values():
-        of_unit = works_of(unit, past)
-        works += of_unit
+    for unit in told.units:
+        works += unit.works
         if unit.agency == "care":
-            care += of_unit
-    team = team_of_call(care, told.contacts) if care or told.contacts else NO_TEAM
+            care += unit.works
+    contacts = told.contacts
+    team = team_of_call(care, contacts) if care or contacts else NO_TEAM
 
-    eligible_since = _eligible_since(told, said[0].at)
-    since = eligible_since if spell == 0 else told.spells[-1].begins
+    eligible_since = _eligible_since(told, first_said)
+    since = eligible_since if spell == 0 else told.last.begins
 
-    facts = _of_the_call(told, said[0].at, rules)
-    if care or told.contacts:
-        facts += intervals.facts(told, care, eligible_since, team, rules)
+    facts: list[Fact] = []
+    _add_facts(told, first_said, rules, facts)
+    if care or contacts:
+        intervals.add_facts(told, care, eligible_since, team, rules, facts)
     if care or told.counted or told.involuntary is not None:
-        facts += counted.facts(told, care, rules)
+        counted.add_facts(told, care, rules, facts)
 
     close = None if state == "merged" else told.close
     closed = outcome = found = asks = case = None
-    how = served(care, told.contacts, None if close is None else close.outcome)
+    how = served(care, contacts, None if close is None else close.outcome)
     if close is not None:
-        closed = close.at
+        closed = close.closed
         outcome = close.outcome or UNRECORDED
         found, asks = result(told, close, how, eligible_since, rules, past)
         case = _case(told, close, team, rules)
         day = rules.day(closed)
-        police, freed = involvement(told.units.values(), works)
+        police, freed = involvement(told.units, works)
         facts.append(("closed", day, team, told.area, told.call_type, outcome, found, police, 1))
         if freed is not None:
             facts.append(("freed", day, freed))
-    how_in_spell = how if spell == 0 else served(care, told.contacts, None, spell)
+    how_in_spell = how if spell == 0 else served(care, contacts, None, spell)
 
-    for at, field in told.unmapped:
-        facts.append(("unmapped", rules.day(at), field, 1))
-    for problem, at in _problems(told, works, close):
-        facts.append(("problem", rules.day(at), problem, 1))
+    _add_problems(told, works, close, rules, facts)
 
+    is_open = state == "open"
     return Call(  # each in its place: names would cost five times as much
         state,
         said[-1].at,
@@ -117,8 +105,8 @@ def derive_call(
         spell,
         how,
         how_in_spell,
-        state == "open" and not _is_sent(care, told.contacts, spell),
-        state == "open" and not _is_there(care, told.contacts, spell),
+        is_open and not _is_sent(care, contacts, spell),
+        is_open and not _is_there(care, contacts, spell),
         () if told.person is None else (told.person,),
         case,
         into if state == "merged" else None,
@@ -155,43 +143,45 @@ def _in_contact(contacts: Sequence[Reached], spell: int) -> bool:
     )
 
 
-def _case(told: Told, close: Close, team: str, rules: Rules) -> Opening | None:
+def _case(told: Told, close: Spell, team: str, rules: Rules) -> Opening | None:
     """The case that the call opens at its close, if its outcome asks for one."""
     if close.outcome not in rules.profile.followup_outcomes:
         return None
     owes: str | None = team
     if team in (NO_TEAM, OTHER):
         # of an area that the program does not know nobody can say who covers it
-        covering = rules.covering(told.area, rules.day(close.at)) if rules.has_area(told.area) else ()
+        covering = rules.covering(told.area, rules.day(close.closed)) if rules.has_area(told.area) else ()
         owes = next(iter(covering), None)
-    return Opening(close.at, "encounter", owes, told.area, told.person)
+    return Opening(close.closed, "encounter", owes, told.area, told.person)
 
 
-def _of_the_call(told: Told, first_said: Micros, rules: Rules) -> list[Fact]:
-    facts: list[Fact] = []
+def _add_facts(told: Told, first_said: Micros, rules: Rules, facts: list[Fact]) -> None:
+    """Those of the call itself, but for its close."""
+    area = told.area
     if told.received is not None:
-        facts.append(("received", rules.day(told.received), told.area, told.call_type, told.source, 1))
+        facts.append(("received", rules.day(told.received), area, told.call_type, told.source, 1))
     elif told.merged is None:
         facts.append(("problem", rules.day(first_said), "no_receipt", 1))
-    for again in told.spells[1:]:
-        facts.append(("reopened", rules.day(again.begins), told.area, 1))
+    for at, field in told.unmapped:
+        facts.append(("unmapped", rules.day(at), field, 1))
+    if told.spell:
+        for again in told.spells[1:]:
+            facts.append(("reopened", rules.day(again.begins), area, 1))
     if told.merged is not None:
         day = rules.day(told.merged)
-        facts.append(("merged", day, told.area, 1))
-        facts.append(("duplicate", day, told.area, 1))
-    return facts
+        facts.append(("merged", day, area, 1))
+        facts.append(("duplicate", day, area, 1))
 
 
-def _problems(told: Told, works: Sequence[Work], close: Close | None) -> list[Problem]:
-    """All but `no_receipt`."""
-    found: list[Problem] = []
-    if told.received is not None and told.first_close is not None and told.first_close < told.received:
-        found.append(("closed_before_received", told.first_close))
-    if close is not None and close.outcome in (None, UNRECORDED):
-        found.append(("unrecorded_outcome", close.at))
+def _add_problems(told: Told, works: Sequence[Work], close: Spell | None, rules: Rules, facts: list[Fact]) -> None:
+    """All contradictions but `no_receipt`: applied as far as they make sense, and counted on a day."""
+    first_close, received = told.first_close, told.received
+    if first_close is not None and received is not None and first_close < received:
+        facts.append(("problem", rules.day(first_close), "closed_before_received", 1))
+    if close is not None and (close.outcome is None or close.outcome == UNRECORDED):
+        facts.append(("problem", rules.day(close.closed), "unrecorded_outcome", 1))
     for at in told.ignored_merges:
-        found.append(("merge_ignored", at))
+        facts.append(("problem", rules.day(at), "merge_ignored", 1))
     for work in works:
         if work.ended == "on_scene_elsewhere" and work.on_scene is not None:
-            found.append(("unit_on_two_scenes", work.ends))
-    return found
+            facts.append(("problem", rules.day(work.ends), "unit_on_two_scenes", 1))

@@ -16,9 +16,8 @@ from streams.rules import Rules
 from streams.said import Force, Needles, Referral
 
 
-def facts(told: Told, care: Sequence[Work], rules: Rules) -> list[Fact]:
+def add_facts(told: Told, care: Sequence[Work], rules: Rules, found: list[Fact]) -> None:
     """All of a call. `care`: the responses of CARE units."""
-    found: list[Fact] = []
     for work in care:
         if work.transporting is not None or work.at_destination is not None:
             found.append(_of_transport(work, rules))
@@ -30,7 +29,6 @@ def facts(told: Told, care: Sequence[Work], rules: Rules) -> list[Fact]:
             found.append(("involuntary", rules.day(at), told.area, 1))
     if told.counted:
         found += _of_statements(told, rules)
-    return found
 
 
 def _of_transport(work: Work, rules: Rules) -> Fact:

@@ -8,7 +8,7 @@ from typing import Final
 
 from streams.clock import NEVER, SECOND, Micros
 from streams.derive.response import Work
-from streams.derive.told import Told
+from streams.derive.told import Reached, Told
 from streams.entries import Fact
 from streams.programs import Interval
 from streams.rules import Rules
@@ -21,41 +21,54 @@ Measured = tuple[Interval, str, Micros, Micros]
 _end = itemgetter(3)
 
 
-def facts(told: Told, care: Sequence[Work], eligible_since: Micros, team: str, rules: Rules) -> list[Fact]:
+def add_facts(
+    told: Told, care: Sequence[Work], eligible_since: Micros, team: str, rules: Rules, facts: list[Fact]
+) -> None:
     """The intervals of a call of this team and of its responses by CARE units, each on the local day of its end; in that order."""
-    measured = of_call(told, care, eligible_since, team)
+    measured: list[Measured] = []
+    _of_call(told, care, eligible_since, team, measured)
     for work in care:
-        measured += of_response(work)
+        _of_response(work, measured)
     measured.sort(key=_end)
     area = told.area
-    found: list[Fact] = []
     day, at = 0, -NEVER
     for interval, of_team, begins, ends in measured:
         if ends != at:
             day, at = rules.day(ends), ends
         if begins <= ends:
-            found.append(("interval", day, of_team, area, interval, ends - begins))
+            facts.append(("interval", day, of_team, area, interval, ends - begins))
         else:
-            found.append(("disorder", day, interval, 1))
-    return found
+            facts.append(("disorder", day, interval, 1))
 
 
-def of_call(told: Told, care: Sequence[Work], eligible_since: Micros, team: str) -> list[Measured]:
+def _of_call(told: Told, care: Sequence[Work], eligible_since: Micros, team: str, found: list[Measured]) -> None:
     """The intervals of a call, between the first points of its first spell. `care`: the responses of CARE units."""
-    found: list[Measured] = []
-    arrival = _first_arrival(care)
-    if told.received is not None and not _came_upon_it(told, told.received, arrival):
-        found += _since_receipt(told, told.received, care, arrival, eligible_since, team)
-    if arrival is not None:
-        at, work = arrival
-        if work.dispatched is not None:
-            found.append(("dispatched_to_on_scene", work.team, work.dispatched, at))
-    return found
+    dispatch, arrival = _first_dispatch(care), _first_arrival(care)
+    received = told.received
+    if received is not None and not _came_upon_it(told, received, arrival):
+        if dispatch is not None:
+            at, of_team = dispatch.dispatched, dispatch.team
+            assert at is not None
+            found.append(("received_to_dispatched", of_team, received, at))
+            found.append(("eligible_to_dispatched", of_team, eligible_since, at))
+        if arrival is not None:
+            at, of_team = arrival.on_scene, arrival.team
+            assert at is not None
+            found.append(("received_to_on_scene", of_team, received, at))
+            found.append(("eligible_to_on_scene", of_team, eligible_since, at))
+        contact = _first_contact(told.contacts) if told.contacts else None
+        if contact is not None:
+            found.append(("received_to_contact", contact.of_team or team, received, contact.at))
+        elif arrival is not None:
+            assert arrival.on_scene is not None
+            found.append(("received_to_contact", arrival.team, received, arrival.on_scene))
+    if arrival is not None and arrival.dispatched is not None:
+        assert arrival.on_scene is not None
+        found.append(("dispatched_to_on_scene", arrival.team, arrival.dispatched, arrival.on_scene))
 
 
-def of_response(work: Work) -> list[Measured]:
+def _of_response(work: Work, found: list[Measured]) -> None:
     """The intervals of a response."""
-    found: list[Measured] = []
     team, dispatched, en_route, on_scene = work.team, work.dispatched, work.en_route, work.on_scene
     if dispatched is not None and en_route is not None:
         found.append(("dispatched_to_en_route", team, dispatched, en_route))
@@ -71,63 +84,47 @@ def of_response(work: Work) -> list[Measured]:
             found.append(("on_scene_to_cleared", team, on_scene, work.cleared))
         if dispatched is not None:
             found.append(("dispatched_to_cleared", team, dispatched, work.cleared))
-    return found
 
 
-def _since_receipt(
-    told: Told,
-    received: Micros,
-    care: Sequence[Work],
-    arrival: tuple[Micros, Work] | None,
-    eligible_since: Micros,
-    team: str,
-) -> list[Measured]:
-    found: list[Measured] = []
-    dispatch = _first_dispatch(care)
-    if dispatch is not None:
-        at, of_team = dispatch[0], dispatch[1].team
-        found.append(("received_to_dispatched", of_team, received, at))
-        found.append(("eligible_to_dispatched", of_team, eligible_since, at))
-    if arrival is not None:
-        at, of_team = arrival[0], arrival[1].team
-        found.append(("received_to_on_scene", of_team, received, at))
-        found.append(("eligible_to_on_scene", of_team, eligible_since, at))
-    for contact in told.contacts:
-        if contact.spell == 0 and contact.by_care:
-            found.append(("received_to_contact", contact.of_team or team, received, contact.at))
-            return found
-    if arrival is not None:
-        found.append(("received_to_contact", arrival[1].team, received, arrival[0]))
-    return found
-
-
-def _came_upon_it(told: Told, received: Micros, arrival: tuple[Micros, Work] | None) -> bool:
+def _came_upon_it(told: Told, received: Micros, arrival: Work | None) -> bool:
     """Whether nobody waited from the receipt on: a call that the team came upon, or one that was scheduled."""
     if told.source == "self" or told.scheduled_for is not None:
         return True
-    return arrival is not None and 0 <= received - arrival[0] <= CAME_UPON
+    if arrival is None:
+        return False
+    assert arrival.on_scene is not None
+    return 0 <= received - arrival.on_scene <= CAME_UPON
 
 
 # Of two first points at once, that of the first unit id counts. Only the call's first spell is looked at.
 
 
-def _first_dispatch(care: Sequence[Work]) -> tuple[Micros, Work] | None:
-    first: tuple[Micros, Work] | None = None
+def _first_dispatch(care: Sequence[Work]) -> Work | None:
+    first: Work | None = None
+    earliest = NEVER
     for work in care:
         at = work.dispatched
         if at is None or work.dispatched_in != 0:
             continue
-        if first is None or (at, work.unit.name) < (first[0], first[1].unit.name):
-            first = at, work
+        if first is None or at < earliest or (at == earliest and work.unit < first.unit):
+            first, earliest = work, at
     return first
 
 
-def _first_arrival(care: Sequence[Work]) -> tuple[Micros, Work] | None:
-    first: tuple[Micros, Work] | None = None
+def _first_arrival(care: Sequence[Work]) -> Work | None:
+    first: Work | None = None
+    earliest = NEVER
     for work in care:
         at = work.on_scene
         if at is None or work.arrived_in != 0:
             continue
-        if first is None or (at, work.unit.name) < (first[0], first[1].unit.name):
-            first = at, work
+        if first is None or at < earliest or (at == earliest and work.unit < first.unit):
+            first, earliest = work, at
     return first
+
+
+def _first_contact(contacts: Sequence[Reached]) -> Reached | None:
+    for contact in contacts:
+        if contact.spell == 0 and contact.by_care:
+            return contact
+    return None

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Literal, NamedTuple
 
 from streams.clock import Micros
-from streams.derive.response import Work
-from streams.derive.told import Unit
+from streams.derive.response import Unit, Work
 
 
 class Involvement(NamedTuple):
@@ -26,17 +25,17 @@ def involvement(units: Iterable[Unit], works: Sequence[Work]) -> Involvement:
     A unit of which only a clear is told made no response, and is police on the call all the same.
     """
     for unit in units:
-        if unit.agency == "police" and unit.points:
+        if unit.agency == "police" and unit.first is not None:
             break
     else:
         return NONE
-    there = [work for work in works if work.unit.agency == "police" and work.on_scene is not None]
+    there = [work for work in works if work.agency == "police" and work.on_scene is not None]
     if not there:
         return Involvement("cancelled")
     left = [work.cleared for work in there if work.cleared is not None]
     if len(left) < len(there):
         return Involvement("unknown")
-    care = [work for work in works if work.unit.agency == "care" and work.on_scene is not None]
+    care = [work for work in works if work.agency == "care" and work.on_scene is not None]
     if not care:
         return Involvement("stayed")
     if max(care, key=_arrival).cleared is None:
@@ -46,4 +45,4 @@ def involvement(units: Iterable[Unit], works: Sequence[Work]) -> Involvement:
 
 
 def _arrival(work: Work) -> tuple[Micros, str]:
-    return work.on_scene or 0, work.unit.name
+    return work.on_scene or 0, work.unit

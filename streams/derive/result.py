@@ -11,7 +11,7 @@ from typing import Final
 from streams.clock import Micros
 from streams.derive.past import Past
 from streams.derive.response import Work
-from streams.derive.told import Close, Reached, Told
+from streams.derive.told import Reached, Spell, Told
 from streams.entries import Asks, Served
 from streams.programs import NO_TEAM, OTHER
 from streams.rules import Rules
@@ -63,7 +63,7 @@ def team_of_call(care: Sequence[Work], contacts: Sequence[Reached]) -> str:
     if len(care) == 1 and (care[0].served_in >= 0 or (not contacts and care[0].sent)):
         return care[0].team  # most calls
     for at in (_on_scene, _on_transport, _in_contact):  # the surest first
-        there = [(when, work.unit.name, work.team) for work in care if (when := at(work)) is not None]
+        there = [(when, work.unit, work.team) for work in care if (when := at(work)) is not None]
         if there:
             return min(there)[2]
     for contact in contacts:
@@ -75,7 +75,7 @@ def team_of_call(care: Sequence[Work], contacts: Sequence[Reached]) -> str:
     return min(sent, key=_sent_at).team if sent else NO_TEAM
 
 
-def result(told: Told, close: Close, how: Served, eligible_since: Micros, rules: Rules, past: Past) -> Result:
+def result(told: Told, close: Spell, how: Served, eligible_since: Micros, rules: Rules, past: Past) -> Result:
     """The result of a closed call that is not merged; the first that fits."""
     if how != "no":
         return how, None
@@ -112,4 +112,4 @@ def _in_contact(work: Work) -> Micros | None:
 
 
 def _sent_at(work: Work) -> tuple[Micros, str]:
-    return work.begins if work.dispatched is None else work.dispatched, work.unit.name
+    return work.begins if work.dispatched is None else work.dispatched, work.unit

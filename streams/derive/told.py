@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from streams.clock import NEVER, SECOND, Micros
-from streams.events import Agency
+from streams.derive.past import Past
+from streams.derive.response import Unit
 from streams.programs import OTHER, plain
-from streams.rules import Rules, UnitFacts
+from streams.rules import Rules
 from streams.said import (
     AnyOfCall,
     AtDestination,
@@ -42,46 +43,22 @@ from streams.said import (
 GRACE: Final[Micros] = 60 * SECOND
 
 Field = Literal["area", "call_type", "team", "outcome", "service", "destination"]
-#: A point of a unit's work, and the spell of the call in which it stands.
-Point = tuple[UnitPoint | Contact, int]
 Place = tuple[Micros, int, str]
 _BEFORE_ALL: Final[Place] = (-NEVER, 0, "")
 
 
-class Close:
-    """How a spell ended: when it was first closed, and what its closes tell last. `outcome` is a label."""
-
-    __slots__ = ("at", "outcome", "reason")
-
-    def __init__(self, at: Micros) -> None:
-        self.at = at
-        self.outcome: str | None = None
-        self.reason: str | None = None
-
-
 class Spell:
-    """From where the call begins or is reopened until its first close."""
+    """From where the call begins or is reopened until its first close; and what its closes tell last. `outcome` is a label."""
 
-    __slots__ = ("begins", "by_word_only", "close", "ended")
+    __slots__ = ("begins", "by_word_only", "closed", "ended", "outcome", "reason")
 
     def __init__(self, begins: Micros) -> None:
         self.begins = begins
         self.ended = False  # by a close or by a merge
         self.by_word_only = False  # only call_reopened undoes its end: a merge, or a close before the receipt
-        self.close: Close | None = None
-
-
-class Unit:
-    """What is told of a unit on the call. `points` are in the order of the walk."""
-
-    __slots__ = ("agency", "name", "named", "points", "team")
-
-    def __init__(self, facts: UnitFacts, named: Micros) -> None:
-        self.name = facts.unit
-        self.agency: Agency = facts.agency or "care"
-        self.team = facts.team
-        self.named = named  # when it is first named
-        self.points: list[Point] = []
+        self.closed: Micros = NEVER  # its first close; NEVER: none was told
+        self.outcome: str | None = None
+        self.reason: str | None = None
 
 
 class Reached(NamedTuple):
@@ -100,7 +77,7 @@ class Reached(NamedTuple):
 
     @property
     def of_team(self) -> str | None:
-        """The team that it names, else its unit's (see `response.team_of`)."""
+        """The team that it names, else its unit's (see `Unit.finish`)."""
         return self.team or (None if self.by is None else self.by.team)
 
 
@@ -117,9 +94,10 @@ class Told:
         "_id",
         "_into",
         "_known",
-        "_label_of",
+        "_labels",
         "_latest_close",
         "_latest_reopening",
+        "_past",
         "_receipt_holds",
         "_rules",
         "_said",
@@ -131,11 +109,13 @@ class Told:
         "first_close",
         "ignored_merges",
         "involuntary",
+        "last",
         "merged",
         "person",
         "received",
         "scheduled_for",
         "source",
+        "spell",
         "spells",
         "triaged",
         "units",
@@ -143,13 +123,20 @@ class Told:
     )
 
     def __init__(
-        self, id: str, said: Sequence[AnyOfCall], rules: Rules, into: str | None, known: Callable[[str], bool]
+        self,
+        id: str,
+        said: Sequence[AnyOfCall],
+        rules: Rules,
+        past: Past,
+        into: str | None,
+        known: Callable[[str], bool],
     ) -> None:
         """Walk through the statements that hold, in order (`said.place`). There is one at least."""
         self._id = id
         self._said = said
         self._rules = rules
-        self._label_of = rules.label
+        self._labels = rules.labels
+        self._past = past
         self._into = into
         self._known = known
         self._latest_reopening: Place | None = None  # None: not looked for yet
@@ -162,29 +149,37 @@ class Told:
         self.scheduled_for: Micros | None = None
         self.triaged: bool | None = None  # as eligible or not; None: not at all
         self.eligible_again: Micros | None = None  # the first triage as eligible after one as ineligible
-        self.spells = [Spell(said[0].at)]
+        self.last = Spell(said[0].at)
+        self.spells = [self.last]
+        self.spell = 0  # number of the last one
         self.first_close: Micros | None = None
         self.merged: Micros | None = None  # into `into`: when its last such merge says
         self.ignored_merges: list[Micros] = []
         self.person: int | None = None
         self.involuntary: tuple[bool, Micros] | None = None
-        self.units: dict[str, Unit] = {}  # by the names that the program file gives them
-        self._by_name: dict[str, Unit] = {}  # by those that were told
+        self.units: list[Unit] = []
+        self._by_name: dict[
+            str, Unit
+        ] = {}  # by the names that the program file gives them, and by those that were told
         self.contacts: list[Reached] = []
         self.counted: list[PoliceRequested | Force | Needles | Referral] = []
         self.unmapped: list[tuple[Micros, Field]] = []
-        takes = _TAKES if into is None else _TAKES_OF_A_MERGED_CALL
-        for each in said:
-            take = takes.get(type(each))
-            if take is not None:
-                take(self, each)
+        if into is None:
+            for each in said:
+                _TAKES[type(each)](self, each)
+        else:
+            for each in said:
+                if type(each) in _OF_A_MERGED_CALL:
+                    _TAKES[type(each)](self, each)
+        for unit in self.units:
+            unit.finish()
 
     @property
-    def close(self) -> Close | None:
-        """How the call ended: the close of the last spell that one ended, also while it is reopened; None: never."""
+    def close(self) -> Spell | None:
+        """The last spell that a close ended, also while the call is reopened; None: it was never closed."""
         for spell in reversed(self.spells):
-            if spell.close is not None:
-                return spell.close
+            if spell.closed != NEVER:
+                return spell
         return None
 
     # --- the call itself ------------------------------------------------------------------------------------
@@ -209,26 +204,26 @@ class Told:
             self.call_type = self._label("call_type", said.call_type, said.at)
 
     def _take_closed(self, said: Closed) -> None:
-        spell = self.spells[-1]
-        self._end(spell)
-        close = spell.close
-        if close is None:
-            close = spell.close = Close(said.at)
+        at, spell = said.at, self.last
+        if not spell.ended:
+            self._end(spell)
+        if spell.closed == NEVER:
+            spell.closed = at
         if self.first_close is None:
-            self.first_close = said.at
-        self._latest_close = said.at
+            self.first_close = at
+        self._latest_close = at
         if said.outcome is not None:
-            close.outcome = self._label("outcome", said.outcome, said.at)
+            spell.outcome = self._label("outcome", said.outcome, at)
         if said.unserved_reason is not None:
-            close.reason = plain(said.unserved_reason)
+            spell.reason = plain(said.unserved_reason)
         if said.person is not None:
             self.person = said.person
         if said.involuntary is not None:
-            self.involuntary = said.involuntary, said.at
+            self.involuntary = said.involuntary, at
 
     def _take_reopened(self, said: Reopened) -> None:
-        if self.spells[-1].ended:
-            self.spells.append(Spell(said.at))
+        if self.last.ended:
+            self._begin(said.at)
 
     def _take_merged(self, said: Merged) -> None:
         undone = self._is_reopened_after(said)
@@ -240,13 +235,18 @@ class Told:
             return
         if not undone and said.into == self._into:
             self.merged = said.at
-        self._end(self.spells[-1])
-        self.spells[-1].by_word_only = True
+        if not self.last.ended:
+            self._end(self.last)
+        self.last.by_word_only = True
+
+    def _begin(self, at: Micros) -> None:
+        self.last = Spell(at)
+        self.spells.append(self.last)
+        self.spell += 1
 
     def _end(self, spell: Spell) -> None:
-        if not spell.ended:
-            spell.ended = True
-            spell.by_word_only = self.received is None and self._is_received()
+        spell.ended = True
+        spell.by_word_only = self.received is None and self._is_received()
 
     def _is_received(self) -> bool:
         if self._receipt_holds is None:
@@ -262,23 +262,25 @@ class Told:
     # --- units and contacts ---------------------------------------------------------------------------------
 
     def _take_dispatched(self, said: Dispatched) -> None:
-        if self.spells[-1].ended:
+        if self.last.ended:
             self._reopen_by_unit(said.at)
-        unit = self._take_point(said)
-        if said.team is not None:
-            unit.team = self._label("team", said.team, said.at)
-
-    def _take_on_the_way(self, said: EnRoute | OnScene) -> None:
-        if self.spells[-1].ended:
-            self._reopen_by_unit(said.at)
-        self._take_point(said)
-
-    def _take_point(self, said: UnitPoint) -> Unit:
         unit = self._by_name.get(said.unit) or self._unit(said.unit, said.at)
         if said.agency is not None:
             unit.agency = said.agency
-        unit.points.append((said, len(self.spells) - 1))
-        return unit
+        if said.team is not None:
+            unit.told_team = self._label("team", said.team, said.at)
+        unit.take(said, self.spell)
+
+    def _take_on_the_way(self, said: EnRoute | OnScene) -> None:
+        if self.last.ended:
+            self._reopen_by_unit(said.at)
+        self._take_point(said)
+
+    def _take_point(self, said: UnitPoint) -> None:
+        unit = self._by_name.get(said.unit) or self._unit(said.unit, said.at)
+        if said.agency is not None:
+            unit.agency = said.agency
+        unit.take(said, self.spell)
 
     def _take_transport(self, said: Transporting | AtDestination) -> None:
         if said.destination is not None:
@@ -289,20 +291,20 @@ class Told:
         team = None if said.team is None else self._label("team", said.team, said.at)
         unit = None if said.unit is None else self._by_name.get(said.unit) or self._unit(said.unit, said.at)
         in_person = said.channel == "in_person"
-        spell = len(self.spells) - 1
-        self.contacts.append(Reached(said.at, spell, in_person, unit, team))
+        self.contacts.append(Reached(said.at, self.spell, in_person, unit, team))
         if unit is not None and in_person:
-            unit.points.append((said, spell))
+            unit.take(said, self.spell)
 
     def _reopen_by_unit(self, at: Micros) -> None:
-        if not self.spells[-1].by_word_only and at - self._latest_close > GRACE:
-            self.spells.append(Spell(at))
+        if not self.last.by_word_only and at - self._latest_close > GRACE:
+            self._begin(at)
 
     def _unit(self, name: str, at: Micros) -> Unit:
         facts = self._rules.unit(name)
-        unit = self.units.get(facts.unit)
+        unit = self._by_name.get(facts.unit)
         if unit is None:
-            unit = self.units[facts.unit] = Unit(facts, at)
+            unit = self._by_name[facts.unit] = Unit(facts, at, self._past)
+            self.units.append(unit)
         self._by_name[name] = unit
         return unit
 
@@ -314,22 +316,19 @@ class Told:
         self.counted.append(said)
 
     def _label(self, field: Field, code: str, at: Micros) -> str:
-        label = self._label_of(field, code)
+        label = self._labels[field][code]
         if label == OTHER and not self._rules.knows(field, code):
             self.unmapped.append((at, field))
         return label
 
 
 _Takes = dict[type[Said], Callable[[Told, Any], object]]
-_TAKES_OF_A_MERGED_CALL: Final[_Takes] = {
+_TAKES: Final[_Takes] = {
     Received: Told._take_received,
     Triaged: Told._take_triaged,
     Closed: Told._take_closed,
     Reopened: Told._take_reopened,
     Merged: Told._take_merged,
-}
-_TAKES: Final[_Takes] = {
-    **_TAKES_OF_A_MERGED_CALL,
     Dispatched: Told._take_dispatched,
     EnRoute: Told._take_on_the_way,
     OnScene: Told._take_on_the_way,
@@ -345,3 +344,5 @@ _TAKES: Final[_Takes] = {
     Referral: Told._take_counted,
 }
 assert _TAKES.keys() == set(get_args(AnyOfCall)), "a statement about a call that the walk passes over"
+#: The rest counts for the call that it is merged into.
+_OF_A_MERGED_CALL: Final = frozenset((Received, Triaged, Closed, Reopened, Merged))

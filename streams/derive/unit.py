@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from streams.clock import NEVER, Micros
 from streams.entries import Fact, Span
@@ -21,6 +21,8 @@ from streams.said import Status
 #: none; NEVER: it works there still.
 Leaves = Callable[[Micros], Micros]
 
+#: Of so many statuses the last before a change is looked for one by one.
+_FEW: Final = 8
 _at = attrgetter("at")
 _begins = attrgetter("begins")
 
@@ -63,10 +65,10 @@ def rederive_unit(
     `first` and `last` are the earliest and latest time of what changed since `past` was derived: statuses that came or
     went, and `off_duty` statuses for which `leaves` has another answer. The program file is the same.
     """
-    if len(said) > 1 and first == last == said[-1].at and said[-2].at < first and len(past):
-        newest = past[-1]
-        if newest.begins == said[-2].at:
-            return _next(newest, said[-1], rules, leaves)  # mostly so
+    if first == last and len(said) > 1 and len(past):
+        newest, told = past[-1], said[-1]
+        if newest.begins < told.at == first and newest.begins == said[-2].at:
+            return _next(newest, told, rules, leaves)  # mostly so
     since, old = _resume(past, said, leaves, first)
     begun: list[_Begun] = []
     upto = old
@@ -112,9 +114,11 @@ def _is(new: _Begun, old: Span) -> bool:
 
 def _resume(past: Sequence[Span], said: Sequence[Status], leaves: Leaves, first: Micros) -> tuple[int, int]:
     """The last status before the change whose span begins as it did, and which span that is; 0, 0: from the start."""
-    where = len(said) - 1
-    if where >= 0 and (said[where].at < first or (where and said[where - 1].at >= first)):
-        where = bisect_left(said, first, key=_at)
+    where = len(said)
+    while where and said[where - 1].at >= first:  # mostly few
+        where -= 1
+        if len(said) - where == _FEW:
+            where = bisect_left(said, first, 0, where, key=_at)
     for since in range(where - 1, -1, -1):
         if _steady(said, since, leaves):
             at = said[since].at
@@ -134,16 +138,18 @@ def _steady(said: Sequence[Status], where: int, leaves: Leaves) -> bool:
 
 def _walk(said: Sequence[Status], since: int, area: str, rules: Rules, leaves: Leaves) -> Iterator[_Begun]:
     """Those statuses that hold for some time, from when they do."""
-    for where in range(since, len(said)):
-        status = said[where]
+    following: Status | None = said[since] if since < len(said) else None
+    while following is not None:
+        status = following
+        since += 1
+        following = said[since] if since < len(said) else None
         if status.area is not None:
             area = rules.label("area", status.area)
         begins = status.at
         if status.status == "off_duty":
             begins = max(begins, leaves(begins))
         # a status of the same time is told later, one told before this begins takes its place
-        until = said[where + 1].at if where + 1 < len(said) else NEVER
-        if begins < until:
+        if begins < (NEVER if following is None else following.at):
             yield _Begun(begins, status.status, rules.label("team", status.team), area)
 
 

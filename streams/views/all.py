@@ -38,9 +38,13 @@ class Views:
     def of_call(self, id: str, before: Call | None, after: Call | None) -> None:
         """A call is something else now; None: not there."""
         self._of_call(id, before, after)
-        if (before and before.people) or (after and after.people):
-            self.people.change(people.of_call(before, self._rules), people.of_call(after, self._rules))
-            self.people.change(*self._people_of_cases.call_tells(id, after.people if after else ()))
+        were, are = before.people if before else (), after.people if after else ()
+        if were or are:
+            told, tells = people.of_call(before, self._rules), people.of_call(after, self._rules)
+            if told != tells:
+                self.people.change(told, tells)
+            if were != are:
+                self.people.change(*self._people_of_cases.call_tells(id, are))
 
     def archive_call(self, id: str, call: Call | None) -> set[int]:
         """A call is no longer kept; the days of people that are stored otherwise now."""
@@ -70,10 +74,17 @@ class Views:
         self.people.change(*self._people_of_cases.change(id, before, after))
 
     def _of_call(self, id: str, before: Call | None, after: Call | None) -> None:
-        self.open_calls.change(id, before, after)
-        self.closed.change(before, after)
-        self.hours.change(before, after)
-        self.kept.of_call(before, after)
+        was_open = before is not None and before.state == "open"
+        is_open = after is not None and after.state == "open"
+        if was_open or is_open:
+            self.open_calls.change(id, before, after)
+        if was_open is not is_open:
+            self.kept.of_call(before, after)
+        # a reopened call still counts as closed
+        was_closed = before is not None and (not was_open or before.closed is not None)
+        if was_closed or (after is not None and (not is_open or after.closed is not None)):
+            self.closed.change(before, after)
+            self.hours.change(before, after)
 
     def _of_case(self, id: str, before: Case | None, after: Case | None) -> None:
         self.followups.change(id, before, after)

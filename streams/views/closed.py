@@ -56,7 +56,11 @@ def _ending(call: Call | None) -> Fact | None:
     """The fact of its close, or of a merged call that of its merge. None: it has neither."""
     if call is None or (call.closed is None and call.state == "open"):
         return None
-    return next((fact for fact in call.facts if fact[0] in ("closed", "duplicate")), None)
+    for fact in reversed(call.facts):  # it is one of the last
+        code = fact[0]
+        if code == "closed" or code == "duplicate":
+            return fact
+    return None
 
 
 def _add(days: Days, day: str | int, labels: Labels, by: int) -> None:

@@ -133,9 +133,13 @@ class Counts:
         """
         kept = len(before)
         if not kept or after[:kept] == before:  # as nearly always: nothing was corrected
-            self._add(after[kept:])
+            if len(after) > kept:
+                self._add(after[kept:])
             return []
         came, gone = _difference(before, after)
+        if not gone:
+            self._add(came)
+            return []
         return self._exchange(gone, came)
 
     def restore(self, facts: Iterable[Fact], taken: Iterable[Fact]) -> None:
@@ -206,8 +210,12 @@ class Counts:
             known = ways.get(fact[0])
             if known is None:
                 continue  # of the days only
+            amount = fact[-1]
             for cell in known.get(fact[2:-1]) or self._way(fact):
-                cell.add(fact[-1])  # type: ignore[arg-type]  # the last of a fact is its amount
+                if type(cell) is Sum:
+                    cell.value += amount  # type: ignore[operator]  # the last of a fact is its amount
+                else:
+                    cell.add(amount)  # type: ignore[arg-type]
                 if not cell.changed:
                     cell.changed = True
                     changed.append(cell)
@@ -277,8 +285,12 @@ def _net(old: Sequence[Fact], new: Iterable[Fact]) -> tuple[Iterable[int], list[
     return (rise,) if rise else (), []
 
 
-def _difference(before: Iterable[Fact], after: Iterable[Fact]) -> tuple[list[Fact], list[Fact]]:
+def _difference(before: Sequence[Fact], after: Sequence[Fact]) -> tuple[list[Fact], list[Fact]]:
     """The facts that are new, and those that are gone; of equal ones each counts."""
+    same, most = 0, min(len(before), len(after))
+    while same < most and before[same] == after[same]:
+        same += 1
+    before, after = before[same:], after[same:]
     left = Counter(before)
     came: list[Fact] = []
     for fact in after:

@@ -13,7 +13,7 @@ from streams.clock import Micros
 from streams.derive.unit import Redone
 from streams.entries import Span
 from streams.views.all import Views
-from streams.views.staffing import Staffing
+from streams.views.staffing import Staffing, Sums
 from streams.views.touched import Range
 
 #: The name of a counter, and its labels without the program.
@@ -63,19 +63,17 @@ class OfStaffing:
 
     def fallen(self) -> Fallen:
         """By how much each is less than it was before."""
-        return {
-            (STAFFING_SECONDS, team, what): before - after
-            for (team, what), after in self._look().items()
-            if (before := self._before.get((team, what), 0)) > after
-        }
+        fallen: Fallen = {}
+        for (team, after), before in zip(self._look().items(), self._before.values(), strict=True):
+            if after != before:
+                for what, was, is_now in zip(Sums._fields, before, after, strict=True):
+                    if was > is_now and what != "short":
+                        fallen[STAFFING_SECONDS, team, what] = was - is_now
+        return fallen
 
-    def _look(self) -> dict[tuple[str, str], Micros]:
-        return {
-            (team, what): time
-            for team, (begin, end) in self._spans.items()
-            for what, time in self._staffing.seconds(team, begin, min(end, self._now))._asdict().items()
-            if what != "short"
-        }
+    def _look(self) -> dict[str, Sums]:
+        seconds, now = self._staffing.seconds, self._now
+        return {team: seconds(team, begin, min(end, now)) for team, (begin, end) in self._spans.items() if begin < now}
 
 
 def _counted(span: Span, now: Micros, stale_after: Micros) -> Micros:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from streams.clock import DAY, HOUR, Micros, from_local, local_hour, local_micros
 from streams.entries import Call
@@ -20,7 +20,12 @@ SPAN: Final[Micros] = 28 * DAY
 #: Results that tell of nobody who was let wait; all but these and the next are `unmet`.
 _NO_DEMAND: Final = frozenset(("ineligible", "duplicate", "outside_area"))
 _SERVED: Final = frozenset(("served", "served_remotely"))
-_HOURS: Final = tuple(f"{hour:02}" for hour in range(24))
+_WEEK: Final = 7 * 24
+#: By hours of a week: hours are counted from a Sunday, as `date.toordinal` counts days.
+_KINDS: Final[dict[Reached, list[HourOfWeek]]] = {
+    reached: [(DAYS[(hour // 24 - 1) % 7], f"{hour % 24:02}", reached) for hour in range(_WEEK)]
+    for reached in get_args(Reached)
+}
 
 
 class Hours:
@@ -68,11 +73,14 @@ class Hours:
 
     def _put_in(self, at: Micros, reached: Reached) -> None:
         hour, kind = at // HOUR, self._kind(at, reached)
-        kinds = self._received.setdefault(hour, {})
-        if kind in kinds:
-            kinds[kind].append(at)
-        else:
+        kinds = self._received.get(hour)
+        if kinds is None:
+            kinds = self._received[hour] = {}
+        times = kinds.get(kind)
+        if times is None:
             kinds[kind] = array("q", (at,))
+        else:
+            times.append(at)
         if hour > self._first:
             self._sums[kind] += 1
 
@@ -89,7 +97,7 @@ class Hours:
 
     def _kind(self, at: Micros, reached: Reached) -> HourOfWeek:
         hour = local_hour(at, self._zone)
-        return DAYS[(hour // 24 - 1) % 7], _HOURS[hour % 24], reached
+        return _KINDS[reached][hour % _WEEK]
 
 
 def reached(result: str) -> Reached | None:

@@ -42,7 +42,8 @@ class Units:
         past = self._pasts.get(unit)
         if past is None:
             past = self._pasts[unit] = Past(self._kinds)
-        elif len(after) == 2 and len(before) == 1 and self._append(unit, past, before[0], after[0], after[1]):
+        elif len(before) == 1 and len(after) > 1 and _goes_on(before[0], after[0]):
+            self._append(unit, past, after)
             return
         first = min([span[0] for span in (*before[:1], *after[:1])], default=NEVER)
         where = bisect_left(past.begins, first)
@@ -63,34 +64,40 @@ class Units:
         if not past.begins:
             del self._pasts[unit]
 
-    def _append(self, unit: str, past: Past, was: Span, ended: Span, new: Span) -> bool:
-        """The same for a new last status of a unit that was not stale, which is most changes; False: it is another one."""
-        begins, at = was[0], new[0]
-        if past.stale or was[1] != NEVER or ended[2:] != was[2:] or ended[0] != begins:
-            return False
-        last = self._kinds[past.places[-1]]
-        if last.on_duty and at > begins + self._stale_after:
-            return False
-        kind = self._kind_of.get(new[2:]) or self._kind(new)
-        past.begins.append(at)
-        past.places.append(kind.place)
-        last.ended += at
-        last.holding -= 1
-        kind.ended -= at
-        kind.holding += 1
+    def _append(self, unit: str, past: Past, spans: Sequence[Span]) -> None:
+        """The same where statuses follow the last one, which is most changes; it is the first of these spans."""
+        if past.stale:
+            self._wake(unit, past)
+            known = False
+        else:
+            known = True
+        begins = at = spans[0][0]
+        first = last = self._kinds[past.places[-1]]
+        for new in spans[1:]:
+            ended, at = at, new[0]
+            kind = self._kind_of.get(new[2:]) or self._kind(new)
+            past.begins.append(at)
+            past.places.append(kind.place)
+            last.holding -= 1
+            kind.holding += 1
+            kind.ended -= at
+            ended += self._stale_after
+            if last.on_duty and ended < at:  # it was stale in between
+                last.ended += ended
+                last.step(ended, -1)
+                kind.step(at, +1)
+            else:
+                last.ended += at
+                if kind is not last:
+                    last.gives_way(at, kind)
+            last = kind
         if at > self._latest:
             self._latest = at
-        if kind is not last and (kind.duty != last.duty or kind.steps is not last.steps):
-            last.gives_way(at, kind)
-            stays = kind.on_duty and last.on_duty
-        else:
-            stays = kind.on_duty
-        if stays and at // STRETCH == begins // STRETCH:
-            return True
-        if last.on_duty:
+        if known and first.on_duty:
+            if last.on_duty and at // STRETCH == begins // STRETCH:
+                return
             self._silence.take(unit, begins)
         self._wait(unit, past)
-        return True
 
     def _kind(self, span: Span) -> Kind:
         kind = self._kind_of.get(span[2:])
@@ -239,3 +246,8 @@ class Units:
     def touched(self, before: Sequence[Span], after: Sequence[Span]) -> list[Range]:
         """When `result` may be another one by this change of a unit's spans."""
         return touched(before, after, self._stale_after)
+
+
+def _goes_on(was: Span, ended: Span) -> bool:
+    """Whether the last span of a unit is the same, but that it has ended."""
+    return was[1] == NEVER and was[0] == ended[0] and was[2:] == ended[2:]
