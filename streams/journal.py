@@ -101,18 +101,23 @@ class Journal:
 
     def flush(self, moved: dict[str, bytes | None], said: dict[str, bytes | None]) -> dict[str, bytes | None]:
         """What to store, in this order; None: no longer kept. The last batch is over once the next flush begins."""
-        stored = dict(sorted(self._stored.items(), key=lambda each: (each[1] is None, _place(each[0]))))
-        changes = {**{key: packed for key, packed in stored.items() if packed is not None}, **moved, **said}
+        begun = self._stored.pop(REDO, None)
+        changes: dict[str, bytes | None] = {}
+        if begun is not None:
+            changes[REDO] = begun
+        elif REDO in self.records:
+            changes[REDO] = None  # first, or a crash would do it again over what follows
+        stored = dict(sorted(self._stored.items(), key=lambda each: _place(each[0])))
+        changes |= {key: packed for key, packed in stored.items() if packed is not None}
+        changes |= moved
+        changes |= said
         changes |= {key: None for key, packed in stored.items() if packed is None}
         for key, packed in changes.items():
             if packed is None:
                 self.records.pop(key, None)
             else:
                 self.records[key] = packed
-        over = REDO in self._stored
         self._stored.clear()
-        if over:
-            self._stored[REDO] = None
         return changes
 
 
