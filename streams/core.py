@@ -26,7 +26,7 @@ from streams.books.whereabouts import Whereabouts
 from streams.catalogue.catalogue import Catalogue
 from streams.clock import Micros, micros
 from streams.entries import Fact
-from streams.files import Files
+from streams.files import CURRENT, Files
 from streams.journal import Journal
 from streams.packed import pack
 from streams.programs import Profile
@@ -250,6 +250,7 @@ class Core:
         self._note_units()
         for key, packed in self.files.stored(self._now):
             self.journal.store(key, packed)
+            self.journal.said(CURRENT)
         moved, new = self.journal.changed()
         changes = self.journal.flush({key: self._pack(key) for key in moved}, {key: self._pack(key) for key in new})
         self.calls.flushed()
@@ -262,6 +263,8 @@ class Core:
             return self.calls.pack(id)
         if kind == "case":
             return self.cases.pack(id)
+        if kind == "program":
+            return self.files.digest.encode()
         if kind == "feeds":
             return pack({topic: at for (topic,), at in self.views.feeds.newest().items()})
         if kind == "forgotten":

@@ -29,7 +29,6 @@ ORDER: Final = (
     "archived",  # with the days of the statuses that it is about
     "gone",  # ids of archived records
     "people",  # days with a contact of people whose records are archived
-    "program",  # program files that ever applied, and under which of them the records stand
     "forgotten",  # before records lose these persons
     "told",  # what notices have said, before the cases that they were about may change
     "case",  # a case leans on its call
@@ -37,6 +36,7 @@ ORDER: Final = (
     "unit",
     "status",
     "feeds",  # the newest time of each feed leans on nothing
+    "program",  # under which program file the records stand: once all do. Texts are stored as soon as they apply
 )
 _PLACE: Final = {kind: place for place, kind in enumerate(ORDER)}
 

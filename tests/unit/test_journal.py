@@ -57,7 +57,7 @@ def test_a_batch_is_stored_first_and_its_keys_go_last() -> None:
     journal = Journal({"call/A": b"a", "call/B": b"b"})
     journal.leave(Redo({"gone/0": b"g", "day/7": b"d"}, ["call/A"]))
     journal.said("call/B")
-    moved, said = journal.changed()
+    _, said = journal.changed()
     changes = journal.flush({}, dict.fromkeys(said, b"new"))
     assert list(changes) == ["redo/", "day/7", "gone/0", "call/B", "call/A"]
     assert changes["call/A"] is None
@@ -111,7 +111,7 @@ def test_a_batch_done_twice_changes_nothing() -> None:
 # --- crashes ------------------------------------------------------------------------------------------------
 
 
-def event(id: str, kind: str, minutes: int, **fields: object) -> Event:
+def event(id: str, kind: str, minutes: int, /, **fields: object) -> Event:
     at = NOON.replace(hour=17 + minutes // 60, minute=minutes % 60)
     return {"id": id, "type": kind, "program": "small", "at": at.isoformat(), **fields}
 

@@ -18,7 +18,7 @@ CALLS = "ABCDE"
 def merges(told: Mapping[str, str], unknown: Iterable[str] = ()) -> Merges:
     """Each call with those that it was told to be merged into, the last first."""
     gone = set(unknown)
-    found = Merges(lambda id: id not in gone)
+    found = Merges(lambda call: call not in gone)
     for id, into in told.items():
         found.tell(id, Told(tuple(into), tuple(into)))
     return found

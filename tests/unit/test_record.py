@@ -386,7 +386,8 @@ def heard(found: Iterable[Any]) -> Record[AnyOfCall]:
     record: Record[AnyOfCall] = Record()
     for each in found:
         if isinstance(each, tuple):
-            record.withdraw(*each, NOW)
+            id, of, upto = each
+            record.withdraw(id, of, upto, NOW)
         else:
             record.put(each, NOW)
     return record
