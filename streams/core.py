@@ -183,7 +183,7 @@ class Core:
     def _change_spans(self, changes: list[Changed]) -> None:
         units = self.views.units
         ranges = [each for _, spans in changes for each in units.touched(spans.before, spans.after)]
-        staffing = OfStaffing(self.views.staffing, ranges, self._now)
+        staffing = OfStaffing(self.views.staffing, ranges, (spans for _, spans in changes), self._now)
         fallen = of_units((spans for _, spans in changes), self._now, self.rules.stale_unit)
         for unit, spans in changes:
             units.change(unit, spans.before, spans.after)

@@ -93,7 +93,9 @@ def test_an_area_that_is_needed_keeps_its_label_but_no_team_is_known_to_cover_it
 
 
 def test_a_code_that_means_another_area_now_is_not_kept_with_the_old_one() -> None:
-    moved = profile(TEXT.replace('north = { label = "North", codes = ["n"] }', 'upper = { label = "U", codes = ["N"] }'))
+    moved = profile(
+        TEXT.replace('north = { label = "North", codes = ["n"] }', 'upper = { label = "U", codes = ["N"] }')
+    )
     kept, retired = retire(moved, [OLD], needs(areas="north"))
     assert retired.areas == ("north",)
     assert Rules(kept, retired).label("area", "n") == "upper"
