@@ -32,7 +32,7 @@ from streams.packed import pack
 from streams.programs import Profile
 from streams.record import Effect
 from streams.views.all import Views
-from streams.views.counts import Counts
+from streams.views.counts import Counts, plus
 from streams.views.fallen import OfStaffing, fall, of_units
 
 _decode_feeds = msgspec.msgpack.Decoder(dict[events.Topic, Micros]).decode
@@ -228,7 +228,7 @@ class Core:
 
     def _count(self, kept: Kept[Any, Any], before: tuple[Fact, ...], after: tuple[Fact, ...]) -> None:
         if before != after and (taken := self.counts.change(before, after)):
-            kept.taken = (*kept.taken, *taken)
+            kept.taken = plus(kept.taken, taken)
             kept.record.touched = max(kept.record.touched, self._now)
 
     # --- what units say of calls: see streams/derive/past.py ------------------------------------------------

@@ -25,6 +25,7 @@ from streams.record import Effect, Record, Withdrawal, holds
 from streams.rules import Rules
 from streams.said import Status
 from streams.views.fallen import UNIT_SECONDS
+from streams.views.counts import plus
 from streams.views.spans import counts_until
 from streams.views.units import Units as View
 
@@ -244,7 +245,7 @@ class Units:
         """Keep with a unit what was counted as corrected."""
         name = self._names[unit][0]
         log = self._logs[name]
-        log.taken = (*log.taken, *taken)
+        log.taken = plus(log.taken, taken)
         log.fallen.update(fallen)
         self.dirty[f"unit/{name}"] = None
 

@@ -162,6 +162,43 @@ def test_every_telling_again_of_a_flush_that_was_lost_counts_nothing_twice() -> 
     assert core.flush() == {}
 
 
+def test_a_record_that_is_corrected_for_ever_does_not_grow_for_ever() -> None:
+    core, restarts = lived(*LIFE), 0
+    sizes = []
+    for revision in range(1, 301):
+        minute, area = 8 + revision % 20, ("south", "north")[revision % 2]
+        apply(core, LIFE[4] | {"at": AT.format(minute), "revision": revision})
+        apply(core, RECEIVED | {"area": area, "revision": revision})
+        core.flush()
+        sizes.append(len(dict(core.records())["call/C1"]))
+        if revision % 100 == 0:
+            core = restarted(core)
+            restarts += 1
+    assert max(sizes[100:]) < max(sizes[:100]) + 100
+    assert read(core, CORRECTED)["care_calls_received_total", "", "north", "", "", "crisis/911"] == 150
+    shown = read(core, "care_call_interval_seconds")["alpha", "received_to_on_scene"]
+    back = read(core, "care_call_interval_corrected_seconds")["alpha", "received_to_on_scene"]
+    assert (sum(shown.counts), sum(back.counts)) == (301, 300)
+    assert shown.sum - back.sum == 8 * 60
+    assert [a - b for a, b in zip(shown.counts, back.counts, strict=True)].count(0) == len(shown.counts) - 1
+
+
+def test_what_was_taken_back_is_archived_too() -> None:
+    core = lived(*LIFE)
+    apply(core, LIFE[4] | {"at": AT.format(18)})
+    apply(core, RECEIVED | {"area": "south"})
+    names = (CORRECTED, "care_call_interval_seconds", "care_call_interval_corrected_seconds")
+    core.flush()
+    expected = [read(core, name) for name in names]
+    later = NOW + 60 * DAY
+    apply(core, event("h", "heartbeat", 0, topic="status"), later)
+    for _ in range(2):
+        core.flush()
+    assert not any(key.startswith("call/") for key, _ in core.records())
+    assert [read(core, name, later) for name in names] == expected
+    assert [read(restarted(core), name, later) for name in names] == expected
+
+
 # --- time that units spent ----------------------------------------------------------------------------------
 
 
