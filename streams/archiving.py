@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 EVERY: Final[Micros] = HOUR
 #: Records that leave at once: what they were counted in, and their keys, go into one message.
 AT_ONCE: Final = 256
+#: Local days of which statuses leave at once: a status of 1970 must not make one message of 20,000 days.
+DAYS_AT_ONCE: Final = 31
 #: Before which time statuses of units are archived.
 ARCHIVED: Final = "archived/"
 
@@ -40,6 +42,7 @@ class Archiving:
         self._due: deque[str] = deque()
         self._tick: Micros = 0  # the hour at which was last looked
         self._units_looked: Micros = 0
+        self._units_upto: Micros = -NEVER  # statuses before it are to leave
 
     def note(self, key: str) -> None:
         """A record has changed: note when it goes, if it does by itself."""
@@ -97,13 +100,14 @@ class Archiving:
     def _leave_units(self) -> dict[str, bytes]:
         """Let the statuses of local days go of which none is to be kept any more; what to store with that."""
         core = self._core
-        if self._units_looked == self._tick:
-            return {}
-        self._units_looked = self._tick
         rules = core.rules
-        upto = rules.begin_of(rules.day(min(core.units.kept_from(self._tick), self._tick)))
+        if self._units_looked < self._tick:
+            self._units_looked = self._tick
+            self._units_upto = rules.begin_of(rules.day(min(core.units.kept_from(self._tick), self._tick)))
+        upto = self._units_upto
         if upto <= core.units.archived or core.views.units.first >= upto:
             return {}
+        upto = min(upto, rules.begin_of(rules.day(core.views.staffing.begins) + DAYS_AT_ONCE))
         sums = core.views.staffing.archive(upto)
         core.counts.archive(
             (

@@ -139,6 +139,7 @@ def test_as_said_plainly(told: dict[str, str], unknown: set[str]) -> None:
             final = reaches(final)[0]
         assert found.final(call) == final
         assert final in found.family(call)
+        assert sorted(found.merged_into(call)) == [each for each in CALLS if each != call and found.final(each) == call]
 
 
 def _some(calls: str) -> st.SearchStrategy[str]:
