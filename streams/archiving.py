@@ -42,7 +42,6 @@ class Archiving:
         self._due: deque[str] = deque()
         self._tick: Micros = 0  # the hour at which was last looked
         self._units_looked: Micros = 0
-        self._units_upto: Micros = -NEVER  # statuses before it are to leave
 
     def note(self, key: str) -> None:
         """A record has changed: note when it goes, if it does by itself."""
@@ -100,14 +99,17 @@ class Archiving:
     def _leave_units(self) -> dict[str, bytes]:
         """Let the statuses of local days go of which none is to be kept any more; what to store with that."""
         core = self._core
+        if self._units_looked == self._tick:
+            return {}
+        self._units_looked = self._tick
         rules = core.rules
-        if self._units_looked < self._tick:
-            self._units_looked = self._tick
-            self._units_upto = rules.begin_of(rules.day(min(core.units.kept_from(self._tick), self._tick)))
-        upto = self._units_upto
+        upto = rules.begin_of(rules.day(min(core.units.kept_from(self._tick), self._tick)))
         if upto <= core.units.archived or core.views.units.first >= upto:
             return {}
-        upto = min(upto, rules.begin_of(rules.day(core.views.staffing.begins) + DAYS_AT_ONCE))
+        at_once = rules.begin_of(rules.day(core.views.staffing.begins) + DAYS_AT_ONCE)
+        if at_once < upto:
+            upto = at_once
+            self._units_looked = 0  # with the next flush the next ones
         sums = core.views.staffing.archive(upto)
         core.counts.archive(
             (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from streams.clock import DAY, Micros, micros
@@ -237,3 +239,37 @@ def test_archived_records_are_no_longer_there_but_counted() -> None:
     assert {"call/C1", "call/C2"} <= {key for key, packed in changes.items() if packed is None}
     assert not any(key.startswith("call/") for key, _ in core.records())
     assert net(core, NOW + 60 * DAY)["care_demand_total"] == counted
+
+
+def test_statuses_of_a_long_time_leave_a_month_at_a_time() -> None:
+    """Else a backfill of years would be one message, which no broker takes."""
+    core = new_core(SMALL)
+    days = [(NOON - timedelta(days=days)).isoformat() for days in range(200, 45, -1)]
+    told = [
+        event(f"s{number}", "unit_status", 0, unit="U1", team="alpha", status=word) | {"at": at}
+        for number, at in enumerate(days)
+        for word in (("available", "off_duty")[number % 2],)
+    ]
+    tell(core, told, NOW)
+    core.flush()
+    later = NOW + 60 * DAY
+    heartbeat(core, later)
+    expected = net(core, later)
+    left = []
+    while len(changes := core.flush()) > 1:
+        left.append(sum(key.startswith("day/") for key in changes))
+        assert net(core, later) == expected
+    assert len(left) > 5
+    assert max(left) <= 32
+    assert net(new_core(SMALL, dict(core.records())), later) == expected
+
+
+def test_statuses_that_just_came_do_not_leave() -> None:
+    core = new_core(SMALL)
+    heartbeat(core, NOW)
+    core.flush()
+    tell(core, LIVES[:1], NOW)
+    for _ in range(3):
+        core.flush()
+    entered = enter(LIVES[0] | {"id": "other"}, NOW)
+    assert core.apply(entered.event, NOW, entered.at) == "applied"
