@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 EVERY: Final[Micros] = HOUR
 #: Records that leave at once: what they were counted in, and their keys, go into one message.
 AT_ONCE: Final = 256
+#: Local days of which statuses leave at once: a status of 1970 must not make one message of 20,000 days.
+DAYS_AT_ONCE: Final = 31
 #: Before which time statuses of units are archived.
 ARCHIVED: Final = "archived/"
 
@@ -104,6 +106,10 @@ class Archiving:
         upto = rules.begin_of(rules.day(min(core.units.kept_from(self._tick), self._tick)))
         if upto <= core.units.archived or core.views.units.first >= upto:
             return {}
+        at_once = rules.begin_of(rules.day(core.views.staffing.begins) + DAYS_AT_ONCE)
+        if at_once < upto:
+            upto = at_once
+            self._units_looked = 0  # with the next flush the next ones
         sums = core.views.staffing.archive(upto)
         core.counts.archive(
             (

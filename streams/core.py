@@ -26,13 +26,13 @@ from streams.books.whereabouts import Whereabouts
 from streams.catalogue.catalogue import Catalogue
 from streams.clock import Micros, micros
 from streams.entries import Fact
-from streams.files import Files
+from streams.files import CURRENT, Files
 from streams.journal import Journal
 from streams.packed import pack
 from streams.programs import Profile
 from streams.record import Effect
 from streams.views.all import Views
-from streams.views.counts import Counts
+from streams.views.counts import Counts, plus
 from streams.views.fallen import OfStaffing, fall, of_units
 
 _decode_feeds = msgspec.msgpack.Decoder(dict[events.Topic, Micros]).decode
@@ -183,7 +183,7 @@ class Core:
     def _change_spans(self, changes: list[Changed]) -> None:
         units = self.views.units
         ranges = [each for _, spans in changes for each in units.touched(spans.before, spans.after)]
-        staffing = OfStaffing(self.views.staffing, ranges, self._now)
+        staffing = OfStaffing(self.views.staffing, ranges, (spans for _, spans in changes), self._now)
         fallen = of_units((spans for _, spans in changes), self._now, self.rules.stale_unit)
         for unit, spans in changes:
             units.change(unit, spans.before, spans.after)
@@ -228,7 +228,7 @@ class Core:
 
     def _count(self, kept: Kept[Any, Any], before: tuple[Fact, ...], after: tuple[Fact, ...]) -> None:
         if before != after and (taken := self.counts.change(before, after)):
-            kept.taken = (*kept.taken, *taken)
+            kept.taken = plus(kept.taken, taken)
             kept.record.touched = max(kept.record.touched, self._now)
 
     # --- what units say of calls: see streams/derive/past.py ------------------------------------------------
@@ -250,6 +250,7 @@ class Core:
         self._note_units()
         for key, packed in self.files.stored(self._now):
             self.journal.store(key, packed)
+            self.journal.said(CURRENT)
         moved, new = self.journal.changed()
         changes = self.journal.flush({key: self._pack(key) for key in moved}, {key: self._pack(key) for key in new})
         self.calls.flushed()
@@ -262,6 +263,8 @@ class Core:
             return self.calls.pack(id)
         if kind == "case":
             return self.cases.pack(id)
+        if kind == "program":
+            return self.files.digest.encode()
         if kind == "feeds":
             return pack({topic: at for (topic,), at in self.views.feeds.newest().items()})
         if kind == "forgotten":

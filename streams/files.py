@@ -48,13 +48,14 @@ class Files:
     def __init__(self, profile: Profile, records: Mapping[str, bytes]) -> None:
         """With this file in force."""
         self._profile = profile
-        self._digest = digest({profile.program: profile})
+        #: What stands for the file in force.
+        self.digest = digest({profile.program: profile})
         self._stored = {
             key: _decode(packed) for key, packed in records.items() if key.startswith(CURRENT) and key != CURRENT
         }
         current = records.get(CURRENT, b"").decode()
-        self._is_new = current != self._digest
-        older = sorted((each for key, each in self._stored.items() if key != CURRENT + self._digest), key=_since)
+        self._is_new = current != self.digest
+        older = sorted((each for key, each in self._stored.items() if key != CURRENT + self.digest), key=_since)
         files = [msgspec.json.decode(each.text, type=Profile) for each in older]
         #: The file under which the records stand, if that is another one.
         self.before: Profile | None = None
@@ -65,11 +66,10 @@ class Files:
         self.rules = Rules(extended, self.retired)
 
     def stored(self, now: Micros) -> Iterator[tuple[str, bytes]]:
-        """What to store, once the records stand under this file; `now` is the clock."""
+        """What to store, once; `now` is the clock. When all records stand under this file: CURRENT, with its digest."""
         if self._is_new and now:
             self._is_new = False
-            yield CURRENT + self._digest, pack(Stored(now, msgspec.json.encode(self._profile)))
-            yield CURRENT, self._digest.encode()
+            yield CURRENT + self.digest, pack(Stored(now, msgspec.json.encode(self._profile)))
 
 
 def _since(stored: Stored) -> Micros:

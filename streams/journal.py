@@ -29,7 +29,6 @@ ORDER: Final = (
     "archived",  # with the days of the statuses that it is about
     "gone",  # ids of archived records
     "people",  # days with a contact of people whose records are archived
-    "program",  # program files that ever applied, and under which of them the records stand
     "forgotten",  # before records lose these persons
     "told",  # what notices have said, before the cases that they were about may change
     "case",  # a case leans on its call
@@ -37,6 +36,7 @@ ORDER: Final = (
     "unit",
     "status",
     "feeds",  # the newest time of each feed leans on nothing
+    "program",  # under which program file the records stand: once all do. Texts are stored as soon as they apply
 )
 _PLACE: Final = {kind: place for place, kind in enumerate(ORDER)}
 
@@ -101,18 +101,23 @@ class Journal:
 
     def flush(self, moved: dict[str, bytes | None], said: dict[str, bytes | None]) -> dict[str, bytes | None]:
         """What to store, in this order; None: no longer kept. The last batch is over once the next flush begins."""
-        stored = dict(sorted(self._stored.items(), key=lambda each: (each[1] is None, _place(each[0]))))
-        changes = {**{key: packed for key, packed in stored.items() if packed is not None}, **moved, **said}
+        begun = self._stored.pop(REDO, None)
+        changes: dict[str, bytes | None] = {}
+        if begun is not None:
+            changes[REDO] = begun
+        elif REDO in self.records:
+            changes[REDO] = None  # first, or a crash would do it again over what follows
+        stored = dict(sorted(self._stored.items(), key=lambda each: _place(each[0])))
+        changes |= {key: packed for key, packed in stored.items() if packed is not None}
+        changes |= moved
+        changes |= said
         changes |= {key: None for key, packed in stored.items() if packed is None}
         for key, packed in changes.items():
             if packed is None:
                 self.records.pop(key, None)
             else:
                 self.records[key] = packed
-        over = REDO in self._stored
         self._stored.clear()
-        if over:
-            self._stored[REDO] = None
         return changes
 
 

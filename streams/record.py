@@ -23,7 +23,7 @@ KEPT_OF_OLD: Final[Micros] = 7 * DAY
 #: Statements of one record. From MOST_OF_ANY on only what begins or ends one: it must be possible to close it.
 MOST: Final = 4096
 MOST_OF_ANY: Final = 4000
-#: Bytes of its statements as JSON.
+#: Bytes of its statements as JSON; and of the ids in its withdrawals.
 MOST_BYTES: Final = 256 * 1024
 #: No statement is larger: two ids of 128 and five codes of 64 characters, each of up to six bytes.
 LARGEST: Final = 4 * 1024
@@ -42,7 +42,7 @@ _encode = msgspec.json.Encoder().encode
 class Record(Generic[S]):
     """The statements of one call or case. `touched` is the clock when the last new one arrived."""
 
-    __slots__ = ("_size", "fresh", "newest", "replaced", "said", "touched", "withdrawals")
+    __slots__ = ("_size", "_taken_back", "fresh", "newest", "replaced", "said", "touched", "withdrawals")
 
     def __init__(
         self,
@@ -55,12 +55,13 @@ class Record(Generic[S]):
         """A record of these statements, one an id, whether they hold or not."""
         self.said: dict[str, S] = {each.id: each for each in said}
         self.withdrawals: dict[str, tuple[str, int | None]] = {id: (of, upto) for id, of, upto in withdrawals}
-        #: Tellings that were replaced by others of the same revision: the id, and eight bytes for each.
+        #: Tellings that were replaced by others of the same revision: the id, and eight bytes for each. MOST in all.
         self.replaced = replaced or {}
         self.touched = touched
         self.fresh = fresh
         self.newest: Micros = max((each.at for each in self.said.values()), default=0)
-        self._size = 0  # of so many bytes at most; measured when it may be too many
+        self._size = 0  # bytes of the statements as JSON; 0: not measured
+        self._taken_back = sum(_bytes_of(id, of) for id, (of, _) in self.withdrawals.items())
 
     # --- the ways in ----------------------------------------------------------------------------------------
 
@@ -82,8 +83,10 @@ class Record(Generic[S]):
         """Take back what `of` says, up to a revision or all of it, whenever that comes."""
         if id in self.withdrawals:
             return "duplicate"
-        if len(self.withdrawals) >= MOST:
+        size = self._taken_back + _bytes_of(id, of)
+        if len(self.withdrawals) >= MOST or size > MOST_BYTES:
             return "full"
+        self._taken_back = size
         self.withdrawals[id] = of, upto
         self.touched = max(self.touched, now)
         return "withdrawn"
@@ -91,27 +94,31 @@ class Record(Generic[S]):
     def _tell_again(self, old: S, said: S, now: Micros) -> Effect:
         if said == old or said.revision < old.revision:
             return "duplicate"
+        digests = b""  # of what was replaced
         if said.revision == old.revision:
             digests = self.replaced.get(said.id, b"")
             digest = content(said)
             if any(digests[at : at + 8] == digest for at in range(0, len(digests), 8)):
                 return "duplicate"
-            if len(digests) >= 8 * MOST:
+            if sum(map(len, self.replaced.values())) >= 8 * MOST:
                 return "full"
-            self.replaced[said.id] = digests + content(old)
+            digests += content(old)
+        elif msgspec.structs.replace(old, revision=said.revision) == said:
+            self.replaced.pop(said.id, None)
+            self.said[said.id] = said
+            self._size = 0  # the revision may take more bytes
+            return "raised"
+        # a correction fits where the record has room for the largest one
+        if len(self.said) >= MOST_BYTES // LARGEST:
+            size = self._bytes() - len(_encode(old)) + len(_encode(said))
+            if size > MOST_BYTES:
+                return "full"
+            self._size = size
+        if digests:
+            self.replaced[said.id] = digests
         else:
             self.replaced.pop(said.id, None)
-            if msgspec.structs.replace(old, revision=said.revision) == said:
-                self.said[said.id] = said
-                return "raised"
-        # a correction fits where the record has room for the largest one
-        if (
-            len(self.said) >= MOST_BYTES // LARGEST
-            and self._bytes() - len(_encode(old)) + len(_encode(said)) > MOST_BYTES
-        ):
-            return "full"
         self.said[said.id] = said
-        self._size = 0
         self.newest = (
             max(each.at for each in self.said.values()) if old.at == self.newest else max(self.newest, said.at)
         )
@@ -150,6 +157,10 @@ class Record(Generic[S]):
     def kept_until(self) -> Micros:
         """When it goes, if nothing that it is keeps it longer."""
         return self.touched + (KEPT if self.fresh else KEPT_OF_OLD)
+
+
+def _bytes_of(id: str, of: str) -> int:
+    return len(id.encode()) + len(of.encode())
 
 
 def holds(said: Iterable[S], withdrawals: Collection[tuple[str, int | None]]) -> Iterable[S]:

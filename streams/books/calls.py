@@ -300,11 +300,10 @@ class Calls:
     def _with_merged(self, id: str, holding: list[AnyOfCall]) -> list[AnyOfCall]:
         """The statements of a call, and what is said of units and the like on those that are merged into it."""
         statements = [(said, id) for said in holding]
-        for source in self._merges.family(id):
-            if source != id and self._merges.final(source) == id:
-                call = self.get(source)
-                assert call is not None, source
-                statements += [(said, source) for said in self._holding(call) if isinstance(said, _MOVES_WITH_MERGE)]
+        for source in self._merges.merged_into(id):
+            call = self.get(source)
+            assert call is not None, source
+            statements += [(said, source) for said in self._holding(call) if isinstance(said, _MOVES_WITH_MERGE)]
         statements.sort(key=lambda each: (place(each[0]), each[1]))
         return [said for said, _ in statements]
 

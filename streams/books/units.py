@@ -21,9 +21,10 @@ from streams.derive.unit import Redone, rederive_unit
 from streams.entries import Fact
 from streams.gone import hash64
 from streams.packed import pack
-from streams.record import Effect, Record, Withdrawal, holds
+from streams.record import MOST, Effect, Record, Withdrawal, holds
 from streams.rules import Rules
 from streams.said import Status
+from streams.views.counts import plus
 from streams.views.fallen import UNIT_SECONDS
 from streams.views.spans import counts_until
 from streams.views.units import Units as View
@@ -131,7 +132,8 @@ class Units:
         unit = self.rules.unit(name).unit
         told = self._told[unit]
         late = bool(told.at) and said.at < told.at[-1]
-        self._change(unit, said.at, None if log.withdrawals else said)
+        withdrawn = any(of == said.id for of, _ in log.withdrawals.values())
+        self._change(unit, said.at, None if withdrawn else said)
         return "late" if late else "applied"
 
     def withdraw(self, name: str, withdrawal: Withdrawal, now: Micros) -> Effect:
@@ -140,6 +142,8 @@ class Units:
         id, of, upto = withdrawal
         if id in log.withdrawals:
             return "duplicate"
+        if len(log.withdrawals) >= MOST:
+            return "full"
         log.withdrawals[id] = of, upto
         log.touched = max(log.touched, now)
         self.dirty[f"unit/{name}"] = None
@@ -244,7 +248,7 @@ class Units:
         """Keep with a unit what was counted as corrected."""
         name = self._names[unit][0]
         log = self._logs[name]
-        log.taken = (*log.taken, *taken)
+        log.taken = plus(log.taken, taken)
         log.fallen.update(fallen)
         self.dirty[f"unit/{name}"] = None
 

@@ -5,21 +5,23 @@ any other whose code is the full name of the metric. Over all records then, at a
 
     counter = sum(facts) + sum(taken)        corrected = sum(taken)
 
-so counter minus corrected is the sum of what is so now, whatever was said in between.
+so counter minus corrected is the sum of what is so now, whatever was said in between. What was taken of a histogram is kept as two
+kinds of facts, as its page has it: how many were within a bound (the last label), and their sum. So all that a record has taken
+adds up by labels and day, and a record that is corrected for ever does not grow for ever.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import NamedTuple, cast
 
 from streams.catalogue.catalogue import Catalogue
 from streams.catalogue.metric import Facts, Labels, Metric, corrected_as
-from streams.clock import Micros
+from streams.clock import NEVER, Micros
 from streams.entries import Fact
 from streams.programs import Profile
 from streams.views import rows
@@ -28,6 +30,8 @@ from streams.views.archive import Archive
 _Pick = Callable[[Fact], Labels]
 #: All labels of a fact.
 _whole = cast(_Pick, itemgetter(slice(2, -1)))
+#: What was taken of a histogram: the ends of the codes.
+_BUCKET, _SUM = "_bucket", "_sum"
 
 
 class Sum:
@@ -72,6 +76,13 @@ class Taker(NamedTuple):
     metric: Metric
 
 
+class Part(NamedTuple):
+    """What was taken of a histogram: of a bucket, its bound the last label, or of the sum."""
+
+    metric: Metric
+    of_bucket: bool
+
+
 class Counts:
     """The sums of a program's facts, for the counters and histograms that a catalogue declares."""
 
@@ -96,6 +107,7 @@ class Counts:
         #: What facts add to, by their code and labels: found once, as there are few such and many facts.
         self._ways: dict[str | int, dict[tuple[str | int, ...], list[Cell]]] = {}
         assert catalogue.corrections_of_counters is not None, "the catalogue has no place for corrections"
+        self._parts: dict[str | int, Part] = {}
         self._corrections = catalogue.corrections_of_counters
         self._cells[self._corrections] = {}
         for metric in catalogue:
@@ -114,10 +126,15 @@ class Counts:
         self._corrected[metric.name] = back
         for each in metric.sums:
             self._takers.setdefault(each.code, []).append(Taker(_picker(each, metric.values.labels), metric))
-        self._takers[metric.name] = [Taker(_whole, metric), back]
         self._cells[metric] = {}
         self._cells.setdefault(back.metric, {})
-        self._ways |= {code: {} for code in (metric.name, *(each.code for each in metric.sums))}
+        self._ways |= {each.code: {} for each in metric.sums}
+        if metric.kind == "histogram":
+            self._parts[metric.name + _BUCKET] = Part(metric, of_bucket=True)
+            self._parts[metric.name + _SUM] = Part(metric, of_bucket=False)
+        else:
+            self._takers[metric.name] = [Taker(_whole, metric), back]
+            self._ways[metric.name] = {}
 
     def start(self, profile: Profile) -> None:
         """Make sure that all that a program file makes possible is there: no first count is lost then."""
@@ -208,8 +225,10 @@ class Counts:
         ways, changed = self._ways, self._changed
         for fact in facts:
             known = ways.get(fact[0])
-            if known is None:
-                continue  # of the days only
+            if known is None:  # taken of a histogram, or of the days only
+                if (part := self._parts.get(fact[0])) is not None:
+                    self._add_part(part, fact)
+                continue
             amount = fact[-1]
             for cell in known.get(fact[2:-1]) or self._way(fact):
                 if type(cell) is Sum:
@@ -219,6 +238,17 @@ class Counts:
                 if not cell.changed:
                     cell.changed = True
                     changed.append(cell)
+
+    def _add_part(self, part: Part, fact: Fact) -> None:
+        """Count what was taken of a histogram. With other bounds it goes to the next one up, as in rows.py."""
+        where, labels = -1, fact[2:-1]
+        if part.of_bucket:
+            where, labels = bisect_left(self.bounds, cast(Micros, fact[-2])), fact[2:-2]
+        for metric in (part.metric, self._corrected[part.metric.name].metric):
+            row = self._cell(metric, cast(Labels, labels))
+            assert isinstance(row, Row)
+            row.value[where] += cast(int, fact[-1])
+            self._note(row)
 
     def _way(self, fact: Fact) -> list[Cell]:
         """What the facts of this code with these labels add to."""
@@ -258,11 +288,27 @@ class Counts:
             for amount in more:
                 self._move(metric, labels, amount)
             for day, amount in less:
-                fact = (metric.name, day, *labels, amount)
-                taken.append(fact)
                 pick, corrections = self._corrected[metric.name]
-                self._move(corrections, pick(fact), amount)
+                self._move(corrections, pick((metric.name, day, *labels, amount)), amount)
+                taken += self._taken(metric, day, labels, amount)
         return taken
+
+    def _taken(self, metric: Metric, day: int, labels: Labels, amount: int) -> Iterator[Fact]:
+        """The facts that tell what was taken back."""
+        if metric.kind != "histogram":
+            yield metric.name, day, *labels, amount
+            return
+        where = bisect_left(self.bounds, amount)
+        yield metric.name + _BUCKET, day, *labels, self.bounds[where] if where < len(self.bounds) else NEVER, 1
+        yield metric.name + _SUM, day, *labels, amount
+
+
+def plus(taken: Iterable[Fact], more: Iterable[Fact]) -> tuple[Fact, ...]:
+    """What a record has taken, and more of it: one fact for each day and labels."""
+    sums: dict[tuple[str | int, ...], int] = {}
+    for fact in chain(taken, more):
+        sums[fact[:-1]] = sums.get(fact[:-1], 0) + cast(int, fact[-1])
+    return tuple([(*key, amount) for key, amount in sums.items()])
 
 
 def _unpaired(old: Iterable[Fact], new: Iterable[Fact]) -> tuple[Iterable[int], list[tuple[int, int]]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from streams.clock import Micros
+from streams.clock import NEVER, Micros
 from streams.derive.unit import Redone
 from streams.entries import Span
 from streams.views.all import Views
@@ -51,10 +51,13 @@ def fall(before: Views, after: Views, now: Micros) -> Fallen:
 class OfStaffing:
     """Of the time of teams up to *now*: looks before spans of units change, and again after that."""
 
-    def __init__(self, staffing: Staffing, ranges: Sequence[Range], now: Micros) -> None:
-        """Look at the teams where they change."""
+    def __init__(self, staffing: Staffing, ranges: Sequence[Range], changes: Iterable[Redone], now: Micros) -> None:
+        """Look at the teams where they change: all of them all the time, if time may begin later for all."""
         self._staffing = staffing
         self._spans: dict[str, tuple[Micros, Micros]] = {}
+        begins = staffing.begins
+        if any(_begin(before) <= begins < _begin(after) for before, after in changes):
+            self._spans = dict.fromkeys(staffing.teams, (begins, now))
         for begin, end, team in ranges:
             first, last = self._spans.get(team, (begin, end))
             self._spans[team] = min(first, begin), max(last, end)
@@ -74,6 +77,10 @@ class OfStaffing:
     def _look(self) -> dict[str, Sums]:
         seconds, now = self._staffing.seconds, self._now
         return {team: seconds(team, begin, min(end, now)) for team, (begin, end) in self._spans.items() if begin < now}
+
+
+def _begin(spans: Sequence[Span]) -> Micros:
+    return spans[0].begins if spans else NEVER
 
 
 def _counted(span: Span, now: Micros, stale_after: Micros) -> Micros:

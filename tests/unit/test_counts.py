@@ -148,7 +148,10 @@ def test_an_interval_is_taken_back_in_the_histogram_of_corrections() -> None:
     found.change((), (interval(50),))
     taken = found.change((interval(50),), (interval(250),))
     cell = ("alpha", "received_to_dispatched")
-    assert taken == [("care_call_interval_seconds", MONDAY, *cell, 50 * SECOND)]
+    assert taken == [
+        ("care_call_interval_seconds_bucket", MONDAY, *cell, 60 * SECOND, 1),
+        ("care_call_interval_seconds_sum", MONDAY, *cell, 50 * SECOND),
+    ]
     assert sums(found, m.INTERVAL) == {cell: [1, 1, 0, 300 * SECOND]}
     assert sums(found, m.INTERVAL_CORRECTED) == {cell: [1, 0, 0, 50 * SECOND]}
     assert corrected(found) == {}
