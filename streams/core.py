@@ -25,7 +25,7 @@ from streams.books.units import Changed, Units
 from streams.books.whereabouts import Whereabouts
 from streams.catalogue.catalogue import Catalogue
 from streams.clock import Micros, micros
-from streams.entries import Fact
+from streams.entries import Fact, Opening
 from streams.files import Files
 from streams.journal import Journal
 from streams.packed import pack
@@ -215,9 +215,14 @@ class Core:
             self.views.of_call(id, before, after)
             opening = after.case if after else None
             if opening != (before.case if before else None):
-                self.cases.open_by_call(id, opening)
+                self._open_case(id, opening)
             self.archiving.note("call/" + id)
             self.journal.moved("call/" + id)
+
+    def _open_case(self, id: str, opening: Opening | None) -> None:
+        """What a call opens; not if that case is archived already, as there were too many."""
+        if opening is None or "case/" + id not in self.archiving.gone:
+            self.cases.open_by_call(id, opening)
 
     def _settle_cases(self) -> None:
         for id, before, after, case in self.cases.settle():
@@ -270,6 +275,11 @@ class Core:
             return pack(persons) if (persons := self.views.people.pack(int(id))) else None
         return self.units.pack(key)
 
+    @property
+    def now(self) -> Micros:
+        """The clock of the last event; 0: none yet."""
+        return self._now
+
     def records(self) -> Iterator[tuple[str, bytes]]:
         """All records as of the last flush, in the order to store them."""
         return self.journal.in_order()
@@ -285,7 +295,7 @@ class Core:
                 self.counts.restore(entry.facts if entry else (), taken)
                 self.views.of_call(id, None, entry)
                 if entry and entry.case:
-                    self.cases.open_by_call(id, entry.case)
+                    self._open_case(id, entry.case)
             elif kind == "case":
                 case = self.cases.restore(id, packed)
                 self.counts.restore(case.entry.facts if case.entry else (), case.taken)

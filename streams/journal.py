@@ -28,6 +28,7 @@ ORDER: Final = (
     "day",  # archived counts of a local day, of which a batch has more than one
     "archived",  # with the days of the statuses that it is about
     "gone",  # ids of archived records
+    "early",  # how many went because there were too many, with their ids
     "people",  # days with a contact of people whose records are archived
     "program",  # program files that ever applied, and under which of them the records stand
     "forgotten",  # before records lose these persons
