@@ -186,7 +186,10 @@ class Archiving:
     def restore(self) -> None:
         """Take in what is stored of records that left."""
         records = self._core.journal.records
-        self.gone = Gone(records[f"gone/{number}"] for number in _numbers(records, "gone"))
+        self.gone = Gone(
+            [records[f"gone/{number}"] for number in _numbers(records, "gone")],
+            [records[f"old/{number}"] for number in _numbers(records, "old")],
+        )
         if packed := records.get(ARCHIVED):
             self._core.units.archived = msgspec.msgpack.decode(packed, type=Micros)
             self._core.views.staffing.archived_upto(self._core.units.archived)

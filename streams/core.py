@@ -23,6 +23,7 @@ from streams.books.cases import Cases
 from streams.books.kept import Kept
 from streams.books.units import Changed, Units
 from streams.books.whereabouts import Whereabouts
+from streams.carried import carry
 from streams.catalogue.catalogue import Catalogue
 from streams.clock import Micros, micros
 from streams.entries import Fact, Opening
@@ -72,7 +73,9 @@ class Core:
         self.counts.start(self.rules.profile)
         #: The same records under the file of before, until they were settled under this one.
         self._before: Core | None = None
-        if self.journal.records:
+        if self.journal.before:
+            self._now = carry(self.journal.before, self)
+        elif self.journal.records:
             self._restore()
             if self.files.before is not None:
                 self._before = Core(self.files.before, catalogue, bounds, dict(self.journal.records))
@@ -197,13 +200,17 @@ class Core:
         for (name, *labels), time in fallen.items():
             self.counts.correct(self.catalogue[name], tuple(labels), time)
 
-    def _change_file(self, before: Core) -> None:
-        """All that is kept, under the program file of now: what differs is handed on as if it had been corrected."""
-        self._before = None
-        fallen = fall(before.views, self.views, self._now)
+    def take_back_time(self, fallen: Mapping[tuple[str, str, str], Micros]) -> None:
+        """Count by how much counters of time fell, and keep it with a unit."""
         if fallen and (unit := self.units.any()) is not None:
             self.units.take(unit, (), fallen)
             self._count_fallen(fallen)
+            self._note_units()
+
+    def _change_file(self, before: Core) -> None:
+        """All that is kept, under the program file of now: what differs is handed on as if it had been corrected."""
+        self._before = None
+        self.take_back_time(fall(before.views, self.views, self._now))
         self.calls.tell_all()
         self.cases.lean()
 

@@ -28,6 +28,7 @@ ORDER: Final = (
     "day",  # archived counts of a local day, of which a batch has more than one
     "archived",  # with the days of the statuses that it is about
     "gone",  # ids of archived records
+    "old",  # the same of the version before: written once
     "early",  # how many went because there were too many, with their ids
     "people",  # days with a contact of people whose records are archived
     "program",  # program files that ever applied, and under which of them the records stand
@@ -38,6 +39,7 @@ ORDER: Final = (
     "unit",
     "status",
     "feeds",  # the newest time of each feed leans on nothing
+    "carried",  # after all that was carried over
 )
 _PLACE: Final = {kind: place for place, kind in enumerate(ORDER)}
 
@@ -50,6 +52,8 @@ class Redo(msgspec.Struct, array_like=True):
 
 
 REDO: Final = "redo/"
+#: There while records of the version before are, once all of them are carried over.
+CARRIED: Final = "carried/"
 _decode = msgspec.msgpack.Decoder(Redo).decode
 
 
@@ -62,8 +66,23 @@ class Journal:
         self._said: dict[str, None] = {}  # something new was said in them
         self._moved: dict[str, None] = {}  # they changed for what was said elsewhere
         self._stored: dict[str, bytes | None] = {}  # to be stored as it is here
+        #: Records of the version before that are to be carried over, see carried.py.
+        self.before: dict[str, bytes] = {}
+        self._replaced: list[str] = []  # once those are carried over, these go
+        self._split()
         if packed := self.records.get(REDO):
             self.leave(_decode(packed))
+            self._stored[REDO] = None  # done, once all of this is stored
+
+    def _split(self) -> None:
+        """Take out the records of the version before: what they were carried over to is whole, or is made anew."""
+        old = {key: self.records.pop(key) for key in [*self.records] if _is_old(key)}
+        if CARRIED in self.records:
+            self._stored = dict.fromkeys((*old, CARRIED))
+        elif old:
+            self.before = old
+            self._replaced = [*old, *self.records]
+            self.records.clear()
 
     def said(self, key: str) -> None:
         """Something new was said in a record."""
@@ -102,20 +121,36 @@ class Journal:
 
     def flush(self, moved: dict[str, bytes | None], said: dict[str, bytes | None]) -> dict[str, bytes | None]:
         """What to store, in this order; None: no longer kept. The last batch is over once the next flush begins."""
-        stored = dict(sorted(self._stored.items(), key=lambda each: (each[1] is None, _place(each[0]))))
+        stored = dict(sorted(self._stored.items(), key=_in_turn))
         changes = {**{key: packed for key, packed in stored.items() if packed is not None}, **moved, **said}
-        changes |= {key: None for key, packed in stored.items() if packed is None}
+        if self._replaced:
+            changes[CARRIED] = b"\x01"
+        changes |= {key: None for key, packed in stored.items() if packed is None and key not in changes}
         for key, packed in changes.items():
             if packed is None:
                 self.records.pop(key, None)
             else:
                 self.records[key] = packed
-        over = REDO in self._stored
+        over = self._stored.get(REDO) is not None
         self._stored.clear()
         if over:
             self._stored[REDO] = None
+        if self._replaced:
+            self._stored |= {key: None for key in (*self._replaced, CARRIED) if key not in changes or key == CARRIED}
+            self._replaced = []
         return changes
 
 
+def _in_turn(change: tuple[str, bytes | None]) -> tuple[bool, bool, int]:
+    """What is stored goes before what is deleted, and last of all what said that this is to be done."""
+    key, packed = change
+    return packed is None, packed is None and key == REDO, _place(key)
+
+
 def _place(key: str) -> int:
-    return _PLACE[key.partition("/")[0]]
+    return -1 if _is_old(key) else _PLACE[key.partition("/")[0]]
+
+
+def _is_old(key: str) -> bool:
+    """Whether the version before wrote it: its kinds were letters."""
+    return len(key) == 1 or key[1] == "/"

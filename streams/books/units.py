@@ -20,7 +20,7 @@ from streams.books.whereabouts import STATUS_KINDS, Whereabouts
 from streams.clock import NEVER, Micros
 from streams.derive.unit import Redone, rederive_unit
 from streams.entries import Fact
-from streams.gone import hash64
+from streams.gone import hash_of_id, hashed_id
 from streams.packed import pack
 from streams.record import Effect, Record, Withdrawal, holds
 from streams.rules import Rules
@@ -131,9 +131,12 @@ class Units:
         log = self._log(name)
         if said.at < log.archived:
             return "archived"
-        hashed = hash64(said.id)
-        if log.knows(hashed) and (key := self._find(name, log, said.id)):
-            return self._tell_again(name, key, said, now)
+        hashed = hash_of_id(said.id)
+        if log.knows(hashed):
+            if key := self._find(name, log, said.id):
+                return self._tell_again(name, key, said, now)
+            if self._find(name, log, hashed_id(hashed)):
+                return "duplicate"  # of what it said there is too little to correct it
         key = f"status/{name}/{max(log.segments - 1, 0)}"
         if log.segments == 0 or len(self._segment(key).said) >= SEGMENT:
             key = f"status/{name}/{log.segments}"
@@ -157,7 +160,7 @@ class Units:
         log.withdrawals[id] = of, upto
         log.touched = max(log.touched, now)
         self.dirty[f"unit/{name}"] = None
-        if log.knows(hash64(of)) and (key := self._find(name, log, of)):
+        if log.knows(hash_of_id(of)) and (key := self._find(name, log, of)):
             self._change(self.rules.unit(name).unit, self._segment(key).said[of].at)
         return "withdrawn"
 
@@ -385,7 +388,7 @@ class Units:
                     del segment.said[id]
                     segment.replaced.pop(id, None)
                 self.dirty[key] = None
-        log.ids = array("Q", sorted(hash64(id) for key in self._keys(name) for id in self._segment(key).said))
+        log.ids = array("Q", sorted(hash_of_id(id) for key in self._keys(name) for id in self._segment(key).said))
 
     # --- units that are too many: see limits.py --------------------------------------------------------------
 
@@ -403,6 +406,11 @@ class Units:
 
         units = nsmallest(count, (unit for unit, told in self._told.items() if told), key=silent)
         return [(unit, self._told[unit].at[-1]) for unit in units]
+
+    def archived_upto(self, name: str, upto: Micros) -> None:
+        """What was said of a unit before a time is archived."""
+        self._log(name).archived = upto
+        self.dirty[f"unit/{name}"] = None
 
     def sleep(self, unit: str, now: Micros) -> Asleep:
         """Let all that was said of a unit go, the status that holds counted up to *now*. A later status begins it anew."""
@@ -473,7 +481,7 @@ class Units:
                 found[name] += _decode_segment(packed).said
         for name, statuses in found.items():
             log = self._logs[name]
-            log.ids = array("Q", sorted(hash64(status.id) for status in statuses))
+            log.ids = array("Q", sorted(hash_of_id(status.id) for status in statuses))
         for unit, names in self._names.items():
             self._restore_unit(
                 unit, [s for name in names for s in holds(found[name], self._logs[name].withdrawals.values())]
