@@ -12,7 +12,8 @@ known) is archived at once, on the local day of its record. What was archived wi
 
 **What is lost**, as it was not kept: contacts; what was filed after a close about force, needles and referrals; all but the
 earliest time of each point of a unit (a second going of one unit to one call); of labels that were told more than once those
-that did not hold; the partner of a referral. An event of then cannot be corrected or withdrawn: its other content is a
+that did not hold; which of the statuses of one time was the last by its id; the partner of a referral. A call of which only such was told is
+not shown any more. An event of then cannot be corrected or withdrawn: its other content is a
 duplicate. A call that was closed stays so, also where units went to it later: it is closed again when it was last spoken of.
 
 Two flushes write it: the first all that is carried over and a mark, the second takes the old records away. A crash before the
@@ -228,10 +229,11 @@ class _Old:
 
     @property
     def clock(self) -> Micros:
-        """The last clock that they know; 0: none."""
+        """The last time that they know: a clock, or of an event, which may be some minutes ahead; 0: none."""
         of_units = (each.touched for told in self.statuses.values() for each in told)
         of_calls = (call.touched for call in self.calls.values())
-        return max(0, *of_units, *of_calls, *(case.touched for case in self.cases.values()))
+        of_cases = (case.touched for case in self.cases.values())
+        return max(0, *of_units, *of_calls, *of_cases, *(at for _, at in self.newest()))
 
     def newest(self) -> Iterator[tuple[Topic, Micros]]:
         """Times of each topic, the newest among them."""
@@ -453,9 +455,7 @@ def statements_of_case(case: OldCase) -> Iterator[s.AnyOfCase]:
 
 
 def _status(old: OldStatus) -> s.Status:
-    return s.Status(
-        hashed_id(old.id), old.at, 0, cast(UnitStatusCode, old.status), old.team, old.area or None
-    )
+    return s.Status(hashed_id(old.id), old.at, 0, cast(UnitStatusCode, old.status), old.team, old.area or None)
 
 
 # --- keys and bytes -----------------------------------------------------------------------------------------

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,10 +24,8 @@ from tests.unit.examples import examples
 from tests.unit.lives import enter, net, new_core
 from tests.unit.strategies import HOUR, MINUTE, NOON, SMALL, Step
 
-import pytest
-
 LATER: Micros = NOON + 3 * DAY
-relaxed = settings(deadline=None, max_examples=examples(150), suppress_health_check=list(HealthCheck))
+relaxed = settings(deadline=None, max_examples=examples(100), suppress_health_check=list(HealthCheck))
 
 Numbers = dict[tuple[str, tuple[str, ...]], Any]
 #: Families that both versions have, with the same labels.
@@ -68,8 +68,9 @@ def again(core: Core, events: Iterable[Any], now: Micros = LATER) -> list[str]:
     """Send events (of the version before) to a core; what each did."""
     effects = []
     for event in events:
-        told, at = enter(json.loads(msgspec.json.encode(event)), max(now, LATER) + 400 * DAY)
-        effects.append(core.apply(told, now, at))
+        if getattr(event, "count", 1):  # no needles are no event any more
+            told, at = enter(json.loads(msgspec.json.encode(event)), max(now, LATER) + 400 * DAY)
+            effects.append(core.apply(told, now, at))
     core.flush()
     return effects
 
@@ -182,7 +183,11 @@ def test_events_sent_again_change_nothing() -> None:
 def test_work_goes_on() -> None:
     now = NOON + 2 * HOUR
     core = carried(state_of(DAY_OF_WORK))
-    more = [old.cleared(110, "U2", call="C2"), old.closed(111, call="C2", outcome="services"), old.status(115, "off_duty")]
+    more = [
+        old.cleared(110, "U2", call="C2"),
+        old.closed(111, call="C2", outcome="services"),
+        old.status(115, "off_duty"),
+    ]
     assert again(core, more, now) == ["applied"] * 3
     assert gauge(core, "care_calls_open", now) == {}
     assert gauge(core, "care_units", now) == {("alpha", "north", "off_duty"): 1}
@@ -244,9 +249,15 @@ def test_what_went_early_stays_gone() -> None:
         early = {kind: number for (kind,), number in each.views.kept.archived_early().items()}
         assert early == {"open_calls": 2, "endless_cases": 1, "units": 2}
         effects = again(each, told, NOON)
-        assert effects == ["archived"] * 2 + ["duplicate"] * 2 + ["archived"] + ["duplicate"] * 2 + ["archived"] * 2 + [
-            "duplicate"
-        ] * 2
+        assert (
+            effects
+            == ["archived"] * 2
+            + ["duplicate"] * 2
+            + ["archived"]
+            + ["duplicate"] * 2
+            + ["archived"] * 2
+            + ["duplicate"] * 2
+        )
         assert shown(each, NOON) == expected
 
 
@@ -276,7 +287,7 @@ def test_no_counter_falls_and_nothing_counts_twice(history: list[Any], later: in
     state = state_of(history)
     now = NOON + later * MINUTE
     core = carried(state)
-    assert_no_counter_fell(core, state, NOON)
+    assert_no_counter_fell(core, state, core.now)
     expected, raw = net(core, now), shown(core, now)
     assert set(again(core, history, now)) <= {"duplicate", "applied"}, "heartbeats are applied"
     assert shown(core, now) == raw
@@ -289,6 +300,11 @@ def test_no_counter_falls_and_nothing_counts_twice(history: list[Any], later: in
 @relaxed
 def test_what_is_carried_over_is_what_was_said(history: list[Any]) -> None:
     """Of lives as they go all is kept: the same numbers as if they had been told to this version."""
+    # of statuses of one time the ids decide, which were not kept
+    history = [
+        msgspec.structs.replace(each, at=each.at + timedelta(milliseconds=number))
+        for number, each in enumerate(history)
+    ]
     core = carried(state_of(history))
     told = new_core(SMALL)
     again(told, history, NOON)
@@ -303,7 +319,7 @@ def test_what_was_archived_still_counts(steps: list[Step]) -> None:
         bench.state.apply(event, now)
     end = steps[-1].now
     core = carried(bench.state)
-    assert_no_counter_fell(core, bench.state, end)
+    assert_no_counter_fell(core, bench.state, core.now)
     restored = new_core(SMALL, dict(flushed(core).records()))
     assert shown(restored, end) == shown(core, end)
     assert net(restored, end) == net(core, end)

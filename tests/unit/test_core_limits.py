@@ -24,7 +24,7 @@ SMALL = profile()
 EARLY = "care_records_archived_early_total"
 T0: Micros = micros(NOON)
 _ids = count(1)
-relaxed = settings(deadline=None, max_examples=examples(100), suppress_health_check=list(HealthCheck))
+relaxed = settings(deadline=None, max_examples=examples(60), suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(autouse=True)
@@ -65,9 +65,7 @@ def tell(core: Core, *told: Event, now: Micros | None = None) -> list[str]:
 
 def shown(core: Core, name: str, minute: float = 240) -> dict[tuple[str, ...], Any]:
     """The net values of a metric, without the program."""
-    return {
-        labels[1:]: value for labels, value in net(core, T0 + round(minute * MINUTE)).get(name, {}).items()
-    }
+    return {labels[1:]: value for labels, value in net(core, T0 + round(minute * MINUTE)).get(name, {}).items()}
 
 
 def early(core: Core) -> dict[str, int]:
@@ -219,14 +217,21 @@ def test_many_that_never_end_stay_within_the_limits(monkeypatch: pytest.MonkeyPa
         monkeypatch.setitem(limits.LIMITS, kind, Limit(most, most // 20))
     core = new_core(SMALL)
     for number in range(2001):
-        for each in (received(number, f"C{number}"), managed(number, f"K{number}"), status(number, "available", f"U{number}")):
+        for each in (
+            received(number, f"C{number}"),
+            managed(number, f"K{number}"),
+            status(number, "available", f"U{number}"),
+        ):
             event, at = enter(each, T0 + 3 * DAY)
             core.apply(event, T0 + 2 * DAY, at)
         if number % 100 == 0:
             core.flush()
     core.flush()
     found = {kind: number for (kind,), number in core.views.kept.endless().items()}
-    assert all(most * 0.9 <= found[kind] <= most for kind, most in (("open_calls", 500), ("endless_cases", 500), ("units", 300)))
+    assert all(
+        most * 0.9 <= found[kind] <= most
+        for kind, most in (("open_calls", 500), ("endless_cases", 500), ("units", 300))
+    )
     assert early(core) == {kind: 2001 - kept for kind, kept in found.items()}
     stored = dict(core.records())
     kinds = [key.partition("/")[0] for key in stored]
