@@ -6,15 +6,19 @@ bytes each: an event that comes again is a duplicate. Codes are the labels that 
 
 **Counters.** What a record had counted is compared with what its statements count now, as if it had been corrected: no counter
 falls, nothing counts twice, and counter minus corrected is what is so by the rules of now. What is new in these rules (later
-points after a close, intervals that were not measured) is added. The time of units is compared in all, up to the last
-clock that the records know. What was counted of statements that were not kept (force, needles, referrals, codes that were not
-known) is archived at once, on the local day of its record. What was archived without its day goes to the day BEFORE.
+points after a close, intervals that were not measured) is added. The time of units is compared in all, up to the last time
+that the records know. What was counted of statements that were not kept (force, needles, referrals, codes that were not known)
+is archived at once, on the local day of its record. What was archived without its day goes to the day BEFORE.
 
-**What is lost**, as it was not kept: contacts; what was filed after a close about force, needles and referrals; all but the
-earliest time of each point of a unit (a second going of one unit to one call); of labels that were told more than once those
-that did not hold; which of the statuses of one time was the last by its id; the partner of a referral. A call of which only such was told is
-not shown any more. An event of then cannot be corrected or withdrawn: its other content is a
-duplicate. A call that was closed stays so, also where units went to it later: it is closed again when it was last spoken of.
+**What is lost**, as it was not kept:
+
+- contacts, and what was filed after the close about force, needles and referrals; the partner of a referral. A call of which
+  only such was told is not shown any more;
+- all but the earliest time of each point of a unit, so a second going of one unit to one call;
+- labels of a call that were told and did not hold; of the statuses of one time, which is the last by its id.
+
+An event of then cannot be corrected or withdrawn: its other content is a duplicate. A call that was closed stays so, also where
+units went to it later: it is closed again when it was last spoken of.
 
 Two flushes write it: the first all that is carried over and a mark, the second takes the old records away. A crash before the
 mark carries over again, see journal.py.
@@ -25,6 +29,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 import msgspec
@@ -175,20 +180,21 @@ def carry(old: dict[str, bytes], core: Core) -> Micros:
         core.cases.take_in(id, _record(statements_of_case(case), case))
     core.settle()
     _take_back_time(found, core)
+    compare = Counts(core.catalogue, core.counts.bounds)  # of its sums nothing is read
     for id, call in found.calls.items():
         counted = counted_by_call(call, core.rules)
         final += counted.final
-        _take_back(core, core.calls.live[id], counted.again)
+        _take_back(core, core.calls.live[id], counted.again, compare)
         _keep(core, "call/" + id)
     for id, case in found.cases.items():
         counted = counted_by_case(case, core.rules)
         final += counted.final
-        _take_back(core, core.cases.live[id], counted.again)
+        _take_back(core, core.cases.live[id], counted.again, compare)
         _keep(core, "case/" + id)
     _put_final(final, core)
     for topic, at in found.newest():
-        core.views.feeds.heard(topic, at)
-        core.journal.said("feeds/")
+        if core.views.feeds.heard(topic, at):
+            core.journal.said("feeds/")
     if "n" in old:
         core.journal.store("told/", old["n"])
     return found.clock
@@ -227,7 +233,7 @@ class _Old:
             for unit, of_unit in segments.items()
         }
 
-    @property
+    @cached_property
     def clock(self) -> Micros:
         """The last time that they know: a clock, or of an event, which may be some minutes ahead; 0: none."""
         of_units = (each.touched for told in self.statuses.values() for each in told)
@@ -239,10 +245,10 @@ class _Old:
         """Times of each topic, the newest among them."""
         yield from self.feeds.items()
         yield from self.counts.newest.items()
-        yield "dispatch", max((call.newest for call in self.calls.values()), default=0)
-        yield "followup", max((case.newest for case in self.cases.values()), default=0)
-        for unit, told in self.statuses.items():
-            yield "status", max((each.at for each in told), default=0)
+        yield from (("dispatch", call.newest) for call in self.calls.values())
+        yield from (("followup", case.newest) for case in self.cases.values())
+        yield from (("status", archive.upto) for archive in self.archives.values() if archive.upto)
+        yield from (("status", each.at) for told in self.statuses.values() for each in told)
 
 
 # --- what was archived --------------------------------------------------------------------------------------
@@ -289,10 +295,9 @@ def _put_final(facts: list[Fact], core: Core) -> None:
 # --- what was counted ---------------------------------------------------------------------------------------
 
 
-def _take_back(core: Core, kept: Kept[Any, Any], before: list[Fact]) -> None:
+def _take_back(core: Core, kept: Kept[Any, Any], before: list[Fact], compare: Counts) -> None:
     """Count as corrected what a record had counted and does no more."""
-    now = kept.entry.facts if kept.entry else ()
-    kept.taken = tuple(Counts(core.catalogue, core.counts.bounds).change(before, now))
+    kept.taken = tuple(compare.change(before, kept.entry.facts if kept.entry else ()))
     core.counts.restore((), kept.taken)
 
 
@@ -423,7 +428,7 @@ def _points(unit: str, leg: OldLeg, destination: str | None) -> Iterator[s.AnyOf
         elif kind is s.Transporting:
             yield s.Transporting(id, at, 0, unit, agency, destination)
         else:
-            yield kind(id, at, 0, unit, agency)
+            yield cast(s.AnyOfCall, kind(id, at, 0, unit, agency))
 
 
 _KINDS: Final = (s.Dispatched, s.EnRoute, s.OnScene, s.Transporting, s.AtDestination, s.Cleared)

@@ -12,12 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from streams import events as e
 from streams import state as state_before
 from streams.catalogue.program import PROGRAM
 from streams.catalogue.reading import Reading, Spread
 from streams.clock import DAY, Micros
 from streams.core import Core
 from streams.limits import Limit
+from streams.record import Effect
 from streams.state import ProgramState
 from tests.unit import strategies as old
 from tests.unit.examples import examples
@@ -64,9 +66,9 @@ def carried(state: ProgramState) -> Core:
     return new_core(SMALL, dict(state.records()))
 
 
-def again(core: Core, events: Iterable[Any], now: Micros = LATER) -> list[str]:
+def again(core: Core, events: Iterable[Any], now: Micros = LATER) -> list[Effect]:
     """Send events (of the version before) to a core; what each did."""
-    effects = []
+    effects: list[Effect] = []
     for event in events:
         if getattr(event, "count", 1):  # no needles are no event any more
             told, at = enter(json.loads(msgspec.json.encode(event)), max(now, LATER) + 400 * DAY)
@@ -134,9 +136,9 @@ DAY_OF_WORK = [
     old.on_scene(10),
     old.on_scene(11, "P1", agency="police"),
     old.cleared(15, "P1", agency="police"),
-    old.make(old.e.UseOfForce, 16, call="C1", level=1),
-    old.make(old.e.NeedlesCollected, 17, call="C1", count=3),
-    old.make(old.e.ReferralMade, 18, call="C1", service="housing"),
+    old.make(e.UseOfForce, 16, call="C1", level=1),
+    old.make(e.NeedlesCollected, 17, call="C1", count=3),
+    old.make(e.ReferralMade, 18, call="C1", service="housing"),
     old.transporting(20, destination="shelter"),
     old.at_destination(30),
     old.cleared(40),
@@ -165,8 +167,7 @@ def test_a_day_of_work_is_carried_over() -> None:
     assert gauge(core, "care_units", now) == {("alpha", "north", "available"): 1}
     owed = {("alpha", "north", "7d", "scheduled"): 1, ("beta", "south", "72h", "scheduled"): 1}
     assert gauge(core, "care_followups", now) == owed
-    feeds = {labels: at for labels, at in core.views.feeds.newest().items()}
-    assert feeds == {(topic,): at for topic, at in state.newest.items()}
+    assert core.views.feeds.newest() == {(topic,): at for topic, at in state.newest.items()}
 
 
 def test_events_sent_again_change_nothing() -> None:
