@@ -13,8 +13,11 @@ import msgspec
 from streams.clock import DAY, HOUR, NEVER, Micros
 from streams.gone import Gone
 from streams.journal import Redo
+from streams.limits import Kind
 from streams.packed import pack
+from streams.stalest import Stale, last_said, too_many
 from streams.views.fallen import STAFFING_SECONDS
+from streams.views.staffing import Sums
 
 if TYPE_CHECKING:
     from streams.core import Core
@@ -25,8 +28,13 @@ EVERY: Final[Micros] = HOUR
 AT_ONCE: Final = 256
 #: Local days of which statuses leave at once: a status of 1970 must not make one message of 20,000 days.
 DAYS_AT_ONCE: Final = 31
+#: And so many of those that are too many, as they must go as fast as others come.
+EARLY_AT_ONCE: Final = 4096
 #: Before which time statuses of units are archived.
 ARCHIVED: Final = "archived/"
+#: How many records went because there were too many, by kind.
+EARLY: Final = "early/"
+_decode_early = msgspec.msgpack.Decoder(dict[Kind, int]).decode
 
 
 class Archiving:
@@ -40,6 +48,7 @@ class Archiving:
         #: UTC day -> keys of records that may go from then on; some more than once, and of more than one day.
         self._expiry: dict[int, list[str]] = defaultdict(list)
         self._due: deque[str] = deque()
+        self._too_many: deque[Stale] = deque()
         self._tick: Micros = 0  # the hour at which was last looked
         self._units_looked: Micros = 0
 
@@ -62,6 +71,8 @@ class Archiving:
 
     def leave(self) -> None:
         """Let the next batch go with this flush."""
+        if self._core.journal.redoing:
+            return
         leaving: dict[str, None] = {}
         while self._due and len(leaving) < AT_ONCE:
             key = self._due.popleft()
@@ -70,9 +81,23 @@ class Archiving:
         days = {day for key in leaving for day in self._leave(key)}
         days |= self._core.views.people.expire(self._tick) if self._tick else set()
         stored = self._leave_units() if self._tick else {}
+        gone = [*leaving]
+        units: list[str] = []
+        for each in self._early():
+            if each.kind == "units":
+                units.append(each.id)
+                continue
+            key = f"{'call' if each.kind == 'open_calls' else 'case'}/{each.id}"
+            days |= self._leave(key)
+            leaving[key] = None
+            gone.append(key)
+            stored[EARLY] = self._count_early(each.kind)
+        if units:
+            of_units = self._sleep(units)
+            stored |= of_units.stored
+            gone += of_units.gone
         if not (leaving or days or stored):
             return
-        gone = [*leaving]
         for day in days:
             if persons := self._core.views.people.pack(day):
                 stored[f"people/{day}"] = pack(persons)
@@ -96,6 +121,48 @@ class Archiving:
         core.counts.archive(case.entry.facts if case.entry else (), case.taken)
         return core.views.archive_case(id, case.entry)
 
+    def _early(self) -> list[Stale]:
+        """The next of those that go because there are too many. What something was said of since stays."""
+        if not self._too_many and self._core.now:
+            self._too_many.extend(too_many(self._core))
+        found: list[Stale] = []
+        while self._too_many and len(found) < EARLY_AT_ONCE:
+            each = self._too_many.popleft()
+            if last_said(self._core, each.kind, each.id) == each.last_said:
+                found.append(each)
+        return found
+
+    def _count_early(self, kind: Kind) -> bytes:
+        kept = self._core.views.kept
+        kept.archived(kind, 1)
+        return pack({kind: number for (kind,), number in kept.archived_early().items()})
+
+    def _sleep(self, units: list[str]) -> Redo:
+        """Let units go whole, with the time that they were on duty for their teams: what to store, and the keys that go."""
+        core, now = self._core, self._core.now
+        batch = Redo({}, [])
+        before = core.views.staffing.by_day(now)
+        for unit in units:
+            facts, stored, gone = core.units.sleep(unit, now)
+            core.counts.archive(facts, ())
+            batch.stored.update(stored)
+            batch.gone.extend(gone)
+            batch.stored[EARLY] = self._count_early("units")
+        after = core.views.staffing.by_day(now)
+        self._archive_staffing({key: sums.less(after.get(key, Sums())) for key, sums in before.items()})
+        return batch
+
+    def _archive_staffing(self, sums: dict[tuple[str, int], Sums]) -> None:
+        self._core.counts.archive(
+            (
+                (STAFFING_SECONDS, day, team, what, time)
+                for (team, day), passed in sums.items()
+                for what, time in passed._asdict().items()
+                if what != "short" and time
+            ),
+            (),
+        )
+
     def _leave_units(self) -> dict[str, bytes]:
         """Let the statuses of local days go of which none is to be kept any more; what to store with that."""
         core = self._core
@@ -110,16 +177,7 @@ class Archiving:
         if at_once < upto:
             upto = at_once
             self._units_looked = 0  # with the next flush the next ones
-        sums = core.views.staffing.archive(upto)
-        core.counts.archive(
-            (
-                (STAFFING_SECONDS, day, team, what, time)
-                for (team, day), passed in sums.items()
-                for what, time in passed._asdict().items()
-                if what != "short" and time
-            ),
-            (),
-        )
+        self._archive_staffing(core.views.staffing.archive(upto))
         core.counts.archive(core.units.archive(upto), ())
         return {ARCHIVED: pack(upto)}
 
@@ -136,10 +194,16 @@ class Archiving:
     def restore(self) -> None:
         """Take in what is stored of records that left."""
         records = self._core.journal.records
-        self.gone = Gone(records[f"gone/{number}"] for number in _numbers(records, "gone"))
+        self.gone = Gone(
+            [records[f"gone/{number}"] for number in _numbers(records, "gone")],
+            [records[f"old/{number}"] for number in _numbers(records, "old")],
+        )
         if packed := records.get(ARCHIVED):
             self._core.units.archived = msgspec.msgpack.decode(packed, type=Micros)
             self._core.views.staffing.archived_upto(self._core.units.archived)
+        if packed := records.get(EARLY):
+            for kind, number in _decode_early(packed).items():
+                self._core.views.kept.archived(kind, number)
         for day in _numbers(records, "day"):
             self._core.counts.restore_day(day, records[f"day/{day}"])
 

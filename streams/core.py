@@ -23,9 +23,10 @@ from streams.books.cases import Cases
 from streams.books.kept import Kept
 from streams.books.units import Changed, Units
 from streams.books.whereabouts import Whereabouts
+from streams.carried import carry
 from streams.catalogue.catalogue import Catalogue
 from streams.clock import Micros, micros
-from streams.entries import Fact
+from streams.entries import Fact, Opening
 from streams.files import CURRENT, Files
 from streams.journal import Journal
 from streams.packed import pack
@@ -72,7 +73,9 @@ class Core:
         self.counts.start(self.rules.profile)
         #: The same records under the file of before, until they were settled under this one.
         self._before: Core | None = None
-        if self.journal.records:
+        if self.journal.before:
+            self._now = carry(self.journal.before, self)
+        elif self.journal.records:
             self._restore()
             if self.files.before is not None:
                 self._before = Core(self.files.before, catalogue, bounds, dict(self.journal.records))
@@ -197,13 +200,17 @@ class Core:
         for (name, *labels), time in fallen.items():
             self.counts.correct(self.catalogue[name], tuple(labels), time)
 
-    def _change_file(self, before: Core) -> None:
-        """All that is kept, under the program file of now: what differs is handed on as if it had been corrected."""
-        self._before = None
-        fallen = fall(before.views, self.views, self._now)
+    def take_back_time(self, fallen: Mapping[tuple[str, str, str], Micros]) -> None:
+        """Count by how much counters of time fell, and keep it with a unit."""
         if fallen and (unit := self.units.any()) is not None:
             self.units.take(unit, (), fallen)
             self._count_fallen(fallen)
+            self._note_units()
+
+    def _change_file(self, before: Core) -> None:
+        """All that is kept, under the program file of now: what differs is handed on as if it had been corrected."""
+        self._before = None
+        self.take_back_time(fall(before.views, self.views, self._now))
         self.calls.tell_all()
         self.cases.lean()
 
@@ -215,9 +222,14 @@ class Core:
             self.views.of_call(id, before, after)
             opening = after.case if after else None
             if opening != (before.case if before else None):
-                self.cases.open_by_call(id, opening)
+                self._open_case(id, opening)
             self.archiving.note("call/" + id)
             self.journal.moved("call/" + id)
+
+    def _open_case(self, id: str, opening: Opening | None) -> None:
+        """What a call opens; not if that case is archived already, as there were too many."""
+        if opening is None or "case/" + id not in self.archiving.gone:
+            self.cases.open_by_call(id, opening)
 
     def _settle_cases(self) -> None:
         for id, before, after, case in self.cases.settle():
@@ -273,6 +285,11 @@ class Core:
             return pack(persons) if (persons := self.views.people.pack(int(id))) else None
         return self.units.pack(key)
 
+    @property
+    def now(self) -> Micros:
+        """The clock of the last event; 0: none yet."""
+        return self._now
+
     def records(self) -> Iterator[tuple[str, bytes]]:
         """All records as of the last flush, in the order to store them."""
         return self.journal.in_order()
@@ -288,7 +305,7 @@ class Core:
                 self.counts.restore(entry.facts if entry else (), taken)
                 self.views.of_call(id, None, entry)
                 if entry and entry.case:
-                    self.cases.open_by_call(id, entry.case)
+                    self._open_case(id, entry.case)
             elif kind == "case":
                 case = self.cases.restore(id, packed)
                 self.counts.restore(case.entry.facts if case.entry else (), case.taken)

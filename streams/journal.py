@@ -28,6 +28,8 @@ ORDER: Final = (
     "day",  # archived counts of a local day, of which a batch has more than one
     "archived",  # with the days of the statuses that it is about
     "gone",  # ids of archived records
+    "old",  # the same of the version before: written once
+    "early",  # how many went because there were too many, with their ids
     "people",  # days with a contact of people whose records are archived
     "forgotten",  # before records lose these persons
     "told",  # what notices have said, before the cases that they were about may change
@@ -37,6 +39,7 @@ ORDER: Final = (
     "status",
     "feeds",  # the newest time of each feed leans on nothing
     "program",  # under which program file the records stand: once all do. Texts are stored as soon as they apply
+    "carried",  # after all that was carried over
 )
 _PLACE: Final = {kind: place for place, kind in enumerate(ORDER)}
 
@@ -49,6 +52,8 @@ class Redo(msgspec.Struct, array_like=True):
 
 
 REDO: Final = "redo/"
+#: There while records of the version before are, once all of them are carried over.
+CARRIED: Final = "carried/"
 _decode = msgspec.msgpack.Decoder(Redo).decode
 
 
@@ -61,8 +66,26 @@ class Journal:
         self._said: dict[str, None] = {}  # something new was said in them
         self._moved: dict[str, None] = {}  # they changed for what was said elsewhere
         self._stored: dict[str, bytes | None] = {}  # to be stored as it is here
+        #: Records of the version before that are to be carried over, see carried.py.
+        self.before: dict[str, bytes] = {}
+        self._replaced: list[str] = []  # once those are carried over, these go
+        self._split()
+        #: A batch that a crash may have cut short is done again with the next flush; the next one waits for that.
+        self.redoing = False
         if packed := self.records.get(REDO):
             self.leave(_decode(packed))
+            del self._stored[REDO]
+            self.redoing = True
+
+    def _split(self) -> None:
+        """Take out the records of the version before: what they were carried over to is whole, or is made anew."""
+        old = {key: self.records.pop(key) for key in [*self.records] if _is_old(key)}
+        if CARRIED in self.records:
+            self._stored = dict.fromkeys((*old, CARRIED))
+        elif old:
+            self.before = old
+            self._replaced = [*old, *self.records]
+            self.records.clear()
 
     def said(self, key: str) -> None:
         """Something new was said in a record."""
@@ -105,21 +128,40 @@ class Journal:
         changes: dict[str, bytes | None] = {}
         if begun is not None:
             changes[REDO] = begun
-        elif REDO in self.records:
+        elif REDO in self.records and not self.redoing:
             changes[REDO] = None  # first, or a crash would do it again over what follows
-        stored = dict(sorted(self._stored.items(), key=lambda each: _place(each[0])))
+        stored = dict(sorted(self._stored.items(), key=_in_turn))
         changes |= {key: packed for key, packed in stored.items() if packed is not None}
         changes |= moved
         changes |= said
-        changes |= {key: None for key, packed in stored.items() if packed is None}
+        if self._replaced:
+            changes[CARRIED] = b"\x01"
+        changes |= {key: None for key, packed in stored.items() if packed is None and key not in changes}
+        if self.redoing:
+            changes[REDO] = None  # last, once it is done
+            self.redoing = False
         for key, packed in changes.items():
             if packed is None:
                 self.records.pop(key, None)
             else:
                 self.records[key] = packed
         self._stored.clear()
+        if self._replaced:
+            self._stored |= {key: None for key in (*self._replaced, CARRIED) if key not in changes or key == CARRIED}
+            self._replaced = []
         return changes
 
 
+def _in_turn(change: tuple[str, bytes | None]) -> tuple[bool, int]:
+    """What is stored goes before what is deleted."""
+    key, packed = change
+    return packed is None, _place(key)
+
+
 def _place(key: str) -> int:
-    return _PLACE[key.partition("/")[0]]
+    return -1 if _is_old(key) else _PLACE[key.partition("/")[0]]
+
+
+def _is_old(key: str) -> bool:
+    """Whether the version before wrote it: its kinds were letters."""
+    return len(key) == 1 or key[1] == "/"

@@ -13,6 +13,7 @@ from typing import Final, Generic, Literal, TypeVar
 import msgspec
 
 from streams.clock import DAY, Micros
+from streams.gone import hash64
 from streams.said import CaseClosed, CaseReopened, Closed, Opened, Received, Reopened, Said, content, place
 
 #: A record is kept so long after its last new statement arrived.
@@ -42,7 +43,7 @@ _encode = msgspec.json.Encoder().encode
 class Record(Generic[S]):
     """The statements of one call or case. `touched` is the clock when the last new one arrived."""
 
-    __slots__ = ("_size", "_taken_back", "fresh", "newest", "replaced", "said", "touched", "withdrawals")
+    __slots__ = ("_size", "_taken_back", "fresh", "newest", "old_ids", "replaced", "said", "touched", "withdrawals")
 
     def __init__(
         self,
@@ -51,14 +52,19 @@ class Record(Generic[S]):
         replaced: dict[str, bytes] | None = None,
         touched: Micros = 0,
         fresh: bool = False,
+        old_ids: bytes = b"",
     ) -> None:
-        """A record of these statements, one an id, whether they hold or not."""
+        """A record of these statements, one an id, whether they hold or not.
+
+        `old_ids`: eight bytes for each event of which the version before kept no more than that; see carried.py.
+        """
         self.said: dict[str, S] = {each.id: each for each in said}
         self.withdrawals: dict[str, tuple[str, int | None]] = {id: (of, upto) for id, of, upto in withdrawals}
         #: Tellings that were replaced by others of the same revision: the id, and eight bytes for each. MOST in all.
         self.replaced = replaced or {}
         self.touched = touched
         self.fresh = fresh
+        self.old_ids = old_ids
         self.newest: Micros = max((each.at for each in self.said.values()), default=0)
         self._size = 0  # bytes of the statements as JSON; 0: not measured
         self._taken_back = sum(_bytes_of(id, of) for id, (of, _) in self.withdrawals.items())
@@ -70,6 +76,8 @@ class Record(Generic[S]):
         old = self.said.get(said.id)
         if old is not None:
             return self._tell_again(old, said, now)
+        if self.old_ids and self._was_told(said.id):
+            return "duplicate"
         if len(self.said) >= MOST_BYTES // LARGEST and self._full(said):
             return "full"
         self.said[said.id] = said
@@ -124,6 +132,10 @@ class Record(Generic[S]):
         )
         self._touch(said, now)
         return "corrected"
+
+    def _was_told(self, id: str) -> bool:
+        hashed = hash64(id).to_bytes(8, "big")
+        return any(self.old_ids[at : at + 8] == hashed for at in range(0, len(self.old_ids), 8))
 
     def _touch(self, said: S, now: Micros) -> None:
         if now > self.touched:

@@ -57,6 +57,7 @@ class Stored(Head, array_like=True, gc=False):
     said: list[AnyOfCall]
     withdrawals: list[Withdrawal]
     replaced: dict[str, bytes]
+    old_ids: bytes = b""
 
 
 _decode_head = msgspec.msgpack.Decoder(Head).decode
@@ -129,6 +130,11 @@ class Calls:
         if effect == "withdrawn":
             self._said[id] = None
         return effect
+
+    def take_in(self, id: str, record: Record[AnyOfCall]) -> None:
+        """A record that was made elsewhere, see streams/carried.py."""
+        self.live[id] = LiveCall(record)
+        self._loaded[id] = self._said[id] = None
 
     def get(self, id: str) -> LiveCall | None:
         """A kept call, made live."""
@@ -326,6 +332,7 @@ class Calls:
                 list(record.said.values()),
                 [(id, of, upto) for id, (of, upto) in record.withdrawals.items()],
                 record.replaced,
+                record.old_ids,
             )
         )
 
@@ -410,7 +417,7 @@ def _by_unit(marks: Iterable[UnitMark]) -> defaultdict[str, list[Mark]]:
 
 def _unpack(packed: bytes) -> LiveCall:
     stored = _decode(packed)
-    record = Record(stored.said, stored.withdrawals, stored.replaced, stored.touched, stored.fresh)
+    record = Record(stored.said, stored.withdrawals, stored.replaced, stored.touched, stored.fresh, stored.old_ids)
     call = LiveCall(record, stored.entry, stored.taken)
     call.marks, call.merges = stored.marks, stored.merges
     return call

@@ -26,6 +26,7 @@ class Stored(msgspec.Struct, array_like=True, gc=False):
     said: list[AnyOfCase]
     withdrawals: list[Withdrawal]
     replaced: dict[str, bytes]
+    old_ids: bytes = b""
 
 
 _decode = msgspec.msgpack.Decoder(Stored).decode
@@ -55,6 +56,11 @@ class Cases:
         if effect == "withdrawn":
             self._touched[id] = None
         return effect
+
+    def take_in(self, id: str, record: Record[AnyOfCase]) -> None:
+        """A record that was made elsewhere, see streams/carried.py."""
+        self.live[id] = Kept(record, None, ())
+        self._touched[id] = None
 
     def open_by_call(self, id: str, opening: entries.Opening | None) -> None:
         """What the call of this id opens now."""
@@ -116,13 +122,14 @@ class Cases:
                 list(record.said.values()),
                 [(withdrawal, of, upto) for withdrawal, (of, upto) in record.withdrawals.items()],
                 record.replaced,
+                record.old_ids,
             )
         )
 
     def restore(self, id: str, packed: bytes) -> Kept[AnyOfCase, entries.Case]:
         """Take a record in."""
         stored = _decode(packed)
-        record = Record(stored.said, stored.withdrawals, stored.replaced, stored.touched, stored.fresh)
+        record = Record(stored.said, stored.withdrawals, stored.replaced, stored.touched, stored.fresh, stored.old_ids)
         case = self.live[id] = Kept(record, stored.entry, stored.taken)
         return case
 

@@ -10,6 +10,7 @@ from array import array
 from bisect import bisect_left, insort
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from heapq import nsmallest
 from typing import Final, NamedTuple
 
 import msgspec
@@ -19,7 +20,7 @@ from streams.books.whereabouts import STATUS_KINDS, Whereabouts
 from streams.clock import NEVER, Micros
 from streams.derive.unit import Redone, rederive_unit
 from streams.entries import Fact
-from streams.gone import hash64
+from streams.gone import hash_of_id, hashed_id
 from streams.packed import pack
 from streams.record import MOST, Effect, Record, Withdrawal, holds
 from streams.rules import Rules
@@ -49,6 +50,7 @@ class StoredUnit(msgspec.Struct, array_like=True, gc=False):
     taken: tuple[Fact, ...] = ()
     touched: Micros = 0
     fallen: list[tuple[tuple[str, str, str], Micros]] = []  # of counters of time, see fallen.py
+    archived: Micros = -NEVER  # what was said before it is archived, as the unit went early; see limits.py
 
 
 _decode_segment = msgspec.msgpack.Decoder(StoredSegment).decode
@@ -58,10 +60,11 @@ _decode_unit = msgspec.msgpack.Decoder(StoredUnit).decode
 class Log:
     """What was said about one unit under one name."""
 
-    __slots__ = ("fallen", "ids", "segments", "taken", "touched", "withdrawals")
+    __slots__ = ("archived", "fallen", "ids", "segments", "taken", "touched", "withdrawals")
 
-    def __init__(self) -> None:
-        """Nothing said."""
+    def __init__(self, archived: Micros = -NEVER) -> None:
+        """Nothing said; `archived`: or all before this is gone."""
+        self.archived = archived
         self.segments = 0
         self.ids = array("Q")  # of all kept statuses, eight bytes each, sorted
         self.withdrawals: dict[str, tuple[str, int | None]] = {}
@@ -89,6 +92,14 @@ class Changed(NamedTuple):
     spans: Redone
 
 
+class Asleep(NamedTuple):
+    """What is left of a unit that went early: what it counted, what to store, and the keys that go."""
+
+    facts: list[Fact]
+    stored: dict[str, bytes]
+    gone: list[str]
+
+
 class Units:
     """All kept statuses of a program. Units go by the name of the program file; what is stored, by the names as told."""
 
@@ -101,6 +112,7 @@ class Units:
         self._meanings = Meanings()
         self._logs: dict[str, Log] = {}
         self._live: dict[str, Record[Status]] = {}  # segments by key, those that were looked into since the last flush
+        self._asleep: dict[str, Micros] = {}  # names of units that went early, and what is archived of each
         self._told: dict[str, Told] = {}
         self._names: defaultdict[str, list[str]] = defaultdict(list)  # unit -> the names under which it was told of
         self._moved: dict[str, _Moved] = {}
@@ -118,9 +130,14 @@ class Units:
         if said.at < self.archived:
             return "archived"
         log = self._log(name)
-        hashed = hash64(said.id)
-        if log.knows(hashed) and (key := self._find(name, log, said.id)):
-            return self._tell_again(name, key, said, now)
+        if said.at < log.archived:
+            return "archived"
+        hashed = hash_of_id(said.id)
+        if log.knows(hashed):
+            if key := self._find(name, log, said.id):
+                return self._tell_again(name, key, said, now)
+            if self._find(name, log, hashed_id(hashed)):
+                return "duplicate"  # of what it said there is too little to correct it
         key = f"status/{name}/{max(log.segments - 1, 0)}"
         if log.segments == 0 or len(self._segment(key).said) >= SEGMENT:
             key = f"status/{name}/{log.segments}"
@@ -147,7 +164,7 @@ class Units:
         log.withdrawals[id] = of, upto
         log.touched = max(log.touched, now)
         self.dirty[f"unit/{name}"] = None
-        if log.knows(hash64(of)) and (key := self._find(name, log, of)):
+        if log.knows(hash_of_id(of)) and (key := self._find(name, log, of)):
             self._change(self.rules.unit(name).unit, self._segment(key).said[of].at)
         return "withdrawn"
 
@@ -165,7 +182,7 @@ class Units:
     def _log(self, name: str) -> Log:
         log = self._logs.get(name)
         if log is None:
-            log = self._logs[name] = Log()
+            log = self._logs[name] = Log(self._asleep.pop(name, -NEVER))
             unit = self.rules.unit(name).unit
             self._names[unit].append(name)
             if unit not in self._told:
@@ -344,13 +361,13 @@ class Units:
                 self._drop(name, base)
         return facts
 
-    def _time(self, unit: str, base: Micros) -> Iterator[Fact]:
-        """The time of a unit's spans up to one, by local day."""
+    def _time(self, unit: str, base: Micros, now: Micros = NEVER) -> Iterator[Fact]:
+        """The time of a unit's spans up to one, by local day; of the last one up to *now*."""
         spans = self._view.spans(unit)
         where = bisect_left(spans, base, key=lambda span: span.begins)
         gone = spans[:where]
         for span in gone:
-            begins, until = span.begins, counts_until(span, self.rules.stale_unit)
+            begins, until = span.begins, min(now, counts_until(span, self.rules.stale_unit))
             while begins < until:
                 day = self.rules.day(begins)
                 end = min(until, self.rules.begin_of(day + 1))
@@ -375,7 +392,55 @@ class Units:
                     del segment.said[id]
                     segment.replaced.pop(id, None)
                 self.dirty[key] = None
-        log.ids = array("Q", sorted(hash64(id) for key in self._keys(name) for id in self._segment(key).said))
+        log.ids = array("Q", sorted(hash_of_id(id) for key in self._keys(name) for id in self._segment(key).said))
+
+    # --- units that are too many: see limits.py --------------------------------------------------------------
+
+    def last_said(self, unit: str) -> Micros | None:
+        """When something was last said of a unit; None: there is no status of it."""
+        told = self._told.get(unit)
+        return told.at[-1] if told else None
+
+    def stalest(self, count: int) -> list[tuple[str, Micros]]:
+        """Units that are off duty or else silent for the longest, each with its last word; ties by name."""
+
+        def silent(unit: str) -> tuple[bool, Micros, str]:
+            told = self._told[unit]
+            return self._meanings.all[told.says[-1]].status != "off_duty", told.at[-1], unit
+
+        units = nsmallest(count, (unit for unit, told in self._told.items() if told), key=silent)
+        return [(unit, self._told[unit].at[-1]) for unit in units]
+
+    def archived_upto(self, name: str, upto: Micros) -> None:
+        """What was said of a unit before a time is archived."""
+        self._log(name).archived = upto
+        self.dirty[f"unit/{name}"] = None
+
+    def sleep(self, unit: str, now: Micros) -> Asleep:
+        """Let all that was said of a unit go, the status that holds counted up to *now*. A later status begins it anew."""
+        told = self._told.pop(unit)
+        upto = told.at[-1] + 1
+        facts = list(self._time(unit, NEVER, now))
+        for at, says in zip(told.at, told.says, strict=True):
+            facts += self._unmapped_in(says, at)
+            self._forget_marks(unit, at, says)
+        self._held.pop(unit, None)
+        stored: dict[str, bytes] = {}
+        gone: list[str] = []
+        for name in self._names.pop(unit):
+            log = self._logs.pop(name)
+            facts += log.taken
+            keys = [f"status/{name}/{number}" for number in range(log.segments)]
+            for key in keys:
+                self._live.pop(key, None)
+                self.dirty.pop(key, None)
+            gone += keys
+            self._asleep[name] = upto
+            if log.withdrawals or log.fallen:  # of a status yet to come, and of time that others keep
+                kept = self._log(name)
+                kept.withdrawals, kept.fallen, kept.touched = log.withdrawals, log.fallen, log.touched
+            stored[f"unit/{name}"] = self.pack(f"unit/{name}") or pack(StoredUnit(archived=upto))
+        return Asleep(facts, stored, gone)
 
     # --- what is stored -------------------------------------------------------------------------------------
 
@@ -387,7 +452,7 @@ class Units:
             if log is None:
                 return None
             withdrawals = [(id, of, upto) for id, (of, upto) in log.withdrawals.items()]
-            return pack(StoredUnit(withdrawals, log.taken, log.touched, list(log.fallen.items())))
+            return pack(StoredUnit(withdrawals, log.taken, log.touched, list(log.fallen.items()), log.archived))
         segment = self._live.get(key)
         if segment is None or not segment.said:
             return None
@@ -405,7 +470,11 @@ class Units:
             kind, _, rest = key.partition("/")
             if kind == "unit":
                 stored = _decode_unit(packed)
+                self._asleep[rest] = stored.archived
+                if rest not in self._logs and not (stored.withdrawals or stored.taken or stored.fallen):
+                    continue
                 log = self._log(rest)
+                log.archived = self._asleep.pop(rest, stored.archived)
                 log.withdrawals = {id: (of, upto) for id, of, upto in stored.withdrawals}
                 log.taken, log.touched = stored.taken, stored.touched
                 log.fallen.update(dict(stored.fallen))
@@ -416,7 +485,7 @@ class Units:
                 found[name] += _decode_segment(packed).said
         for name, statuses in found.items():
             log = self._logs[name]
-            log.ids = array("Q", sorted(hash64(status.id) for status in statuses))
+            log.ids = array("Q", sorted(hash_of_id(status.id) for status in statuses))
         for unit, names in self._names.items():
             self._restore_unit(
                 unit, [s for name in names for s in holds(found[name], self._logs[name].withdrawals.values())]

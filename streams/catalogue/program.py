@@ -149,6 +149,7 @@ CALLS_STALE = PROGRAM.gauge(
 # --- calls received, closed, reopened, merged ---------------------------------------------------------------
 
 _CLOSED = facts("closed", "team area call_type outcome result involvement")
+# The version before archived these three apart (old_closed, old_demand, old_police): see streams/carried.py.
 
 RECEIVED = PROGRAM.counter(
     "care_calls_received_total",
@@ -162,6 +163,7 @@ CLOSED = PROGRAM.counter(
     "Calls closed, each once, by the outcome told last. Team is that of the first CARE unit on scene, else of the first "
     "contact, else of the first unit dispatched and not cancelled, else none. Merged calls are left out.",
     _CLOSED,
+    facts("old_closed", "team area call_type outcome"),
 )
 REOPENED = PROGRAM.counter(
     "care_calls_reopened_total",
@@ -187,6 +189,7 @@ DEMAND = PROGRAM.counter(
     "Calls closed or merged by result: served, or the first reason why not.",
     _CLOSED,
     facts("duplicate", "area", result="duplicate"),
+    facts("old_demand", "area result"),
 )
 DEMAND_TODAY = PROGRAM.gauge(
     "care_demand_today",
@@ -235,6 +238,7 @@ POLICE = PROGRAM.counter(
     "Calls closed by police involvement: none, cancelled before the scene, released before the last CARE unit cleared, "
     "stayed, or unknown where a clear is missing.",
     _CLOSED,
+    facts("old_police", "area involvement"),
 )
 POLICE_REQUESTED = PROGRAM.counter(
     "care_police_requested_total",

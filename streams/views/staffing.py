@@ -147,12 +147,7 @@ class Staffing:
 
     def archive(self, upto: Micros) -> dict[tuple[str, int], Sums]:
         """(team, local day) -> what passed before a time, which is the begin of a local day. It no longer counts here."""
-        self._units.settle(upto)
-        sums = {
-            (team, day): self._seconds(team, begin, end)
-            for day, begin, end in self._local_days(upto)
-            for team in self.teams
-        }
+        sums = self.by_day(upto)
         self._archived = max(self._archived, upto)
         for steps in self._units.teams.values():
             steps.fold(upto)
@@ -161,6 +156,15 @@ class Staffing:
         self._whole.clear()
         self._still.clear()
         return {key: sum for key, sum in sums.items() if any(sum)}
+
+    def by_day(self, upto: Micros) -> dict[tuple[str, int], Sums]:
+        """(team, local day) -> what passed before a time, without what is archived."""
+        self._units.settle(upto)
+        return {
+            (team, day): self._seconds(team, begin, end)
+            for day, begin, end in self._local_days(upto)
+            for team in self.teams
+        }
 
     def archived_upto(self, upto: Micros) -> None:
         """What passed before a time is archived, and not in here."""
