@@ -99,7 +99,7 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert small.label("area", f"beat {number}") == "other"
         assert small.unit(f"U{number}").unit == f"U{number}"
     assert small.label("area", "e-1") == "east"
-    assert all(len(kept) <= 10 for kept in (small._units, small._labels["area"]))
+    assert all(len(kept) <= 10 for kept in (small._units, small.labels["area"]))
 
 
 # --- units ---------------------------------------------------------------------------------------------------
